@@ -1,0 +1,1 @@
+"""Tools that know no business: money, ids, time, refusals, the database, events."""
