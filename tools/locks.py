@@ -1,0 +1,31 @@
+"""``requirements.lock``: every package with its hashes, and no word about where it is downloaded from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "tools/nodejs.lock", "web/package-lock.json")
+HOST = re.compile(r"(https?:|git\+|//)[^\s\"']*|--(extra-)?index-url|--find-links")
+FUNDING = re.compile(r'^\s*"url": ')  # npm keeps where authors take donations
+
+
+def resolve() -> int:
+    uv = next((u for u in (".dev-tools/bin/uv", ".dev-tools/lib/bin/uv") if (ROOT / u).is_file()), "uv")
+    compile_ = [uv, "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--all-extras", "-q"]
+    how = ["--group", "dev", "--no-header", "--python-version", "3.11", "-o", "requirements.lock"]
+    return subprocess.run([*compile_, *how], cwd=ROOT, check=False).returncode  # noqa: S603
+
+
+def hosts(path: Path) -> Iterator[str]:
+    """Lines of a lock that name a place on the network."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if HOST.search(line) and not FUNDING.match(line):
+            yield f"{path}:{number}: a lock names no host: {line.strip()[:80]}"
+
+
+def problems() -> list[str]:
+    return [line for lock in LOCKS if (ROOT / lock).is_file() for line in hosts(ROOT / lock)]
