@@ -1,0 +1,152 @@
+"""What the journeys share: what they hold, and how a refused unit becomes a refusal with a name."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from hazina.access import Caller
+from hazina.accounts import Accounts, Holder, WalletUnknown, holders, level_cap, limit_subject
+from hazina.dealer import Prices, cents_of
+from hazina.kernel.clock import Clock
+from hazina.kernel.db import Database, Tx
+from hazina.kernel.errors import Refusal, Unavailable
+from hazina.kernel.events import Hub
+from hazina.kernel.money import Asset, Cents, Msats, Price
+from hazina.kernel.units import Claim
+from hazina.ledger import Books, Code, Result, balances
+from hazina.payments import postings
+from hazina.payments.errors import (
+    AccountNotActive,
+    InsufficientBalance,
+    InvoiceAlreadyPaid,
+    InvoiceClosed,
+    KeyReused,
+    LightningUnavailable,
+    LimitExceeded,
+    PaymentInProgress,
+)
+from hazina.payments.model import InvoiceState, Party, Policy
+from hazina.payments.ports import Lightning, NodeRefused, NodeSilent
+
+
+
+@dataclass(slots=True)
+class Pulse:
+    """When the node last answered: a look a second is enough, however many payments ask."""
+
+    at: float = -1e9
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every journey of payments holds."""
+
+    db: Database
+    clock: Clock
+    books: Books
+    hub: Hub
+    accounts: Accounts
+    prices: Prices
+    lightning: Lightning
+    network: str  # of invoices: bc, tb, tbs or bcrt
+    policy: Policy = field(default_factory=Policy)
+    pulse: Pulse = field(default_factory=Pulse)
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)  # keeps them from being collected
+
+    async def node_is_up(self) -> None:
+        """Raises LightningUnavailable before anything is moved. A payment sent to a node that cannot see
+        the chain may hang for ever, so nothing is sent while it does not answer."""
+        now = time.monotonic()
+        if now - self.pulse.at > 1:
+            try:
+                self.pulse.up = (await self.lightning.info()).synced
+            except (NodeSilent, NodeRefused):
+                self.pulse.up = False
+            self.pulse.at = time.monotonic()
+        if not self.pulse.up:
+            raise LightningUnavailable()
+
+    async def refuse(self, result: Result, src: int, asset: Asset, wanted: int) -> Refusal:
+        """The name of why the books refused a unit that moves a customer's money."""
+        if result.claim is not None:
+            return claim_refusal(result)
+        if result.code is Code.FUNDS:
+            async with self.db.transaction() as tx:
+                available = (await balances(tx, [src]))[src].available
+            return insufficient(asset, wanted, available)
+        if result.code in (Code.CLOSED, Code.NO_ACCOUNT):
+            return AccountNotActive()
+        raise AssertionError(f"the books refused what they should take: {result}")
+
+
+def claim_refusal(result: Result) -> Refusal:
+    detail = result.detail or {}
+    if result.claim == "limit":
+        remaining = detail.get("remaining", 0)
+        return LimitExceeded(
+            f"This is more than the limit of your account allows in 24 hours: USD {remaining / 100:.2f} remain.",
+            remaining_cents=remaining,
+        )
+    if result.claim == "idempotency":
+        return KeyReused()
+    if result.claim == "payment_hash":
+        return PaymentInProgress()
+    if result.claim == "invoice_state":
+        state = detail.get("state")
+        if state == InvoiceState.PAID:
+            return InvoiceAlreadyPaid()
+        return PaymentInProgress() if state == InvoiceState.CLOSING else InvoiceClosed()
+    raise AssertionError(f"a claim without a name: {result}")
+
+
+def insufficient(asset: Asset, wanted: int, available: int) -> InsufficientBalance:
+    if asset is Asset.BTC:
+        need, have, unit = Msats(wanted).sats_ceil, Msats(max(available, 0)).sats_floor, "sats"
+    else:
+        need, have, unit = wanted, available, "cents"
+    return InsufficientBalance(
+        f"Payment amount '{need}' {unit} with its fee exceeds balance '{have}' {unit}.", needed=need, available=have
+    )
+
+
+def party(holder: Holder) -> Party:
+    account, wallet = holder.account, holder.wallet
+    return Party(account.id, wallet.id, wallet.ledger_account, account.username, account.display_currency)
+
+
+async def own_wallet(tx: Tx, caller: Caller, wallet_id: UUID) -> Holder:
+    """The caller's wallet. Another's looks exactly like none."""
+    holder = (await holders(tx, [wallet_id])).get(wallet_id)
+    if holder is None or holder.account.id != caller.account_id:
+        raise WalletUnknown()
+    return holder
+
+
+def may_move(holder: Holder) -> None:
+    """Raises AccountNotActive."""
+    if not holder.account.can_move:
+        raise AccountNotActive()
+
+
+def volume(amount: Msats | Cents, price: Price | None) -> Cents:
+    """What an amount counts against limits, at the last known price. Raises Unavailable while no price
+    was ever known: a limit in dollars cannot be kept then."""
+    if isinstance(amount, Cents):
+        return amount
+    if price is None:
+        raise Unavailable("No price of bitcoin is known yet. Nothing was moved.")
+    return cents_of(amount, price)
+
+
+def limit_of(holder: Holder, kind: str, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:
+    """The claim that reserves the day's volume: ``withdrawal``, ``intraledger`` or ``trade``."""
+    return postings.volume_claim(
+        limit_subject(kind, holder.account.id),
+        level_cap(holder.account.level, kind),
+        volume(amount, price),
+        parts.clock.now(),
+    )

@@ -1,0 +1,55 @@
+"""The life of a payment as a table: state and event → next state. Recovery after a crash is a row like
+any other. ``docs/payment-lives.md`` is drawn from here.
+
+An intraledger payment and a receipt are born PAID: they are one commit and have no life.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from hazina.payments.model import Kind, State
+
+
+class Event(Enum):
+    SEND = "send"  # the lease is taken and the node is about to be asked
+    SUCCEED = "succeed"  # the node (or our own books) says: paid
+    FAIL = "fail"  # surely nothing left, and nothing can
+
+
+Life = dict[tuple[State, Event], State]
+
+LN_OUT: Life = {
+    (State.HELD, Event.SEND): State.SENT,
+    (State.SENT, Event.SEND): State.SENT,  # the lease is over and the node never heard of it
+    (State.SENT, Event.SUCCEED): State.PAID,
+    (State.SENT, Event.FAIL): State.FAILED,
+    (State.HELD, Event.FAIL): State.FAILED,  # expired before it was ever sent
+}
+LN_INSIDE: Life = {
+    (State.HELD, Event.SUCCEED): State.PAID,
+    (State.HELD, Event.FAIL): State.FAILED,
+}
+LIVES: dict[Kind, Life] = {Kind.LN_OUT: LN_OUT, Kind.LN_INSIDE: LN_INSIDE, Kind.INTRALEDGER: {}, Kind.LN_IN: {}}
+BORN: dict[Kind, State] = {
+    Kind.LN_OUT: State.HELD,
+    Kind.LN_INSIDE: State.HELD,
+    Kind.INTRALEDGER: State.PAID,
+    Kind.LN_IN: State.PAID,
+}
+
+
+def after(kind: Kind, state: State, event: Event) -> State | None:
+    """The next state, or None where the event has no meaning (then nothing is done)."""
+    return LIVES[kind].get((state, event))
+
+
+def drawing() -> str:
+    """The tables as a page of Markdown with one diagram a kind."""
+    parts = ["# Lives of payments", "", "Drawn from `payments/flow.py`; do not edit.", ""]
+    for kind, life in LIVES.items():
+        parts += [f"## {kind.name}", "", "```mermaid", "stateDiagram-v2", f"  [*] --> {BORN[kind].name}"]
+        parts += [f"  {state.name} --> {to.name}: {event.value}" for (state, event), to in life.items()]
+        ends = sorted({BORN[kind], *life.values()} - {state for state, _ in life})
+        parts += [f"  {state.name} --> [*]" for state in ends] + ["```", ""]
+    return "\n".join(parts)

@@ -1,0 +1,286 @@
+"""Nouns of payments, and the rules that need nothing but them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Literal
+from uuid import UUID
+
+from hazina.kernel.errors import Refusal
+from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price
+from hazina.payments.errors import AmountTooLarge, InvalidAmount, MemoTooLong
+
+MEMO_BYTES_MAX = 639  # what a BOLT11 description holds
+SAT_MAX = 10**13  # Blink's bound for one amount, in satoshi and in cents
+SPAM_SATS, SPAM_CENTS = 50, 10  # a smaller receipt shows no memo: writing to strangers costs something
+
+
+class Kind(IntEnum):
+    INTRALEDGER = 1  # between wallets of this bank, by wallet
+    LN_INSIDE = 2  # an invoice of this bank, paid by a customer of this bank
+    LN_OUT = 3
+    LN_IN = 4
+
+
+class State(IntEnum):
+    HELD = 0  # the money is set aside; nothing was sent
+    SENT = 1  # handed to the node, or may have been: only the node knows
+    PAID = 2
+    FAILED = 3
+
+    @property
+    def final(self) -> bool:
+        return self in (State.PAID, State.FAILED)
+
+
+class InvoiceState(IntEnum):
+    OPEN = 0
+    CLOSING = 1  # being paid inside: the node's copy is cancelled first
+    PAID = 2
+    CANCELLED = 3
+
+
+class Via(IntEnum):
+    INTRALEDGER = 1
+    LN = 2
+
+
+class Direction(IntEnum):
+    SEND = 1
+    RECEIVE = 2
+
+
+class LineStatus(IntEnum):
+    PENDING = 0
+    SUCCESS = 1
+    FAILURE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator may tune. Times in seconds, amounts as their names say."""
+
+    inline_wait_s: float = 8.0  # how long a sender waits for the outcome before hearing "pending"
+    lease_s: int = 20  # for this long nobody but the sender touches a sent payment
+    lease_margin_s: int = 4
+    node_timeout_s: int = 60  # bounds new attempts of the node, not the payment
+    probe_timeout_s: int = 15
+    quote_life_s: int = 300
+    fee_max_sats: int = 10
+    fee_max_basis_points: int = 50  # 0.5 % of the amount, at least fee_max_sats
+    look_first_s: float = 1.0
+    look_max_s: float = 30.0
+    expiry_amount_minutes: int = 240
+    expiry_no_amount_minutes: int = 120
+    expiry_max_minutes: int = 1440
+
+
+@dataclass(frozen=True, slots=True)
+class SendInternal:
+    """Pay another wallet of this bank. ``key``: idempotency key of the asker."""
+
+    wallet_id: UUID
+    recipient_wallet_id: UUID
+    amount: Msats | Cents
+    memo: str | None = None
+    key: str | None = None
+
+    def fingerprint(self) -> str:
+        return fingerprint(self.wallet_id, self.recipient_wallet_id, self.amount.asset, self.amount.n, self.memo)
+
+
+@dataclass(frozen=True, slots=True)
+class SendInvoice:
+    """Pay a BOLT11 invoice. ``amount`` only when the invoice has none."""
+
+    wallet_id: UUID
+    payment_request: str
+    amount: Msats | None = None
+    memo: str | None = None
+    key: str | None = None
+
+    def fingerprint(self) -> str:
+        return fingerprint(self.wallet_id, self.payment_request, self.amount and self.amount.n, self.memo)
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvoice:
+    """Ask for money over Lightning. ``amount`` None: the payer chooses."""
+
+    wallet_id: UUID
+    amount: Msats | None = None
+    memo: str | None = None
+    expires_in_minutes: int | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A wallet's side of a payment: whose it is and where its money stands in the ledger."""
+
+    account_id: UUID
+    wallet_id: UUID
+    ledger_account: int
+    username: str | None
+    display_currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One movement of money, from the moment it is decided to its end."""
+
+    id: UUID
+    kind: Kind
+    state: State
+    asset: Asset
+    amount: int  # minor units of asset, without fee
+    fee_max: int  # set aside on top, at most
+    src: int  # ledger account that pays
+    dst: int  # ledger account that is paid
+    account_id: UUID | None = None
+    wallet_id: UUID | None = None
+    to_account_id: UUID | None = None
+    to_wallet_id: UUID | None = None
+    payment_hash: bytes | None = None
+    payment_request: str | None = None
+    node: str | None = None
+    memo: str | None = None
+    price: Price | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None  # of the invoice that it pays
+    lease_until: datetime | None = None
+    attempts: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a wallet's statement. ``amount`` is signed and includes the fee (minor units)."""
+
+    id: UUID
+    payment_id: UUID
+    account_id: UUID
+    wallet_id: UUID
+    asset: Asset
+    direction: Direction
+    amount: int
+    fee: int
+    status: LineStatus
+    initiation: Via
+    settlement: Via
+    counterparty_wallet_id: UUID | None
+    counterparty_username: str | None
+    payment_hash: bytes | None
+    payment_request: str | None
+    preimage: bytes | None
+    memo: str | None
+    external_id: str | None
+    price: Price | None
+    display_currency: str
+    created_at: datetime
+
+    @property
+    def memo_shown(self) -> str | None:
+        """The memo, unless it came with too little money to be more than an advertisement."""
+        least = Msats.from_sats(SPAM_SATS).n if self.asset is Asset.BTC else SPAM_CENTS
+        return None if self.direction is Direction.RECEIVE and self.amount < least else self.memo
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice of ours. ``amount`` None: the payer chooses."""
+
+    id: UUID
+    payment_hash: bytes
+    payment_request: str
+    payment_secret: bytes
+    preimage: bytes
+    wallet_id: UUID
+    account_id: UUID
+    node: str
+    amount: Msats | None
+    memo: str | None
+    external_id: str
+    state: InvoiceState
+    created_at: datetime
+    expires_at: datetime
+
+    def status_at(self, now: datetime) -> InvoiceStatusName:
+        if self.state is InvoiceState.PAID:
+            return "PAID"
+        over = self.state is InvoiceState.CANCELLED or (self.state is InvoiceState.OPEN and now >= self.expires_at)
+        return "EXPIRED" if over else "PENDING"
+
+
+InvoiceStatusName = Literal["PENDING", "PAID", "EXPIRED"]
+SentStatus = Literal["SUCCESS", "PENDING", "FAILURE", "ALREADY_PAID"]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceStatus:
+    payment_hash: bytes
+    payment_request: str
+    status: InvoiceStatusName
+    preimage: bytes | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a sender hears. PENDING: the money is set aside and the outcome is not known yet."""
+
+    status: SentStatus
+    line: Line | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The most that a payment will cost. With a refusal too where no way was found: then ``fee`` is the
+    bank's own ceiling."""
+
+    fee: Msats
+    refusal: Refusal | None = None
+
+
+def fingerprint(*parts: object) -> str:
+    """SHA-256 of what was asked: the same key with another fingerprint is another request."""
+    return hashlib.sha256(json.dumps([str(p) for p in parts]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def positive(amount: Msats | Cents) -> None:
+    """Raises InvalidAmount, AmountTooLarge."""
+    if amount.n <= 0:
+        raise InvalidAmount()
+    most = Msats.from_sats(SAT_MAX).n if isinstance(amount, Msats) else SAT_MAX
+    if amount.n > min(most, AMOUNT_MAX):
+        raise AmountTooLarge()
+
+
+def memo_fits(memo: str | None) -> None:
+    """Raises MemoTooLong."""
+    if memo is not None and len(memo.encode("utf-8", "surrogatepass")) > MEMO_BYTES_MAX:
+        raise MemoTooLong()
+
+
+def fee_ceiling(amount: Msats, policy: Policy) -> Msats:
+    """The most that the bank lets a payment of ``amount`` cost without a probe, in whole satoshi."""
+    share = Msats(amount.n * policy.fee_max_basis_points // 10_000)
+    return Msats.from_sats(max(share.sats_ceil, policy.fee_max_sats))
+
+
+def expiry(minutes: int | None, has_amount: bool, policy: Policy) -> timedelta:
+    """How long an invoice lives. A wish outside 1 minute to the maximum gives the default, as Blink does."""
+    default = policy.expiry_amount_minutes if has_amount else policy.expiry_no_amount_minutes
+    wished = minutes if minutes is not None and 1 <= minutes <= policy.expiry_max_minutes else default
+    return timedelta(minutes=wished)
+
+
+def split_receipt(arrived: Msats) -> tuple[Msats, Msats]:
+    """What the customer is credited (whole satoshi) and what goes to the rounding account."""
+    whole = Msats.from_sats(arrived.sats_floor)
+    return whole, arrived - whole

@@ -1,0 +1,369 @@
+"""How each event moves money: from a payment and an event to a unit for the books. Pure.
+
+Every unit's id follows from the payment's id, so the same step asked for twice is the same
+transaction. A unit carries everything of its step: ledger legs, the payment's change of state as a
+claim, the rows of the statement, and the facts for listeners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hazina.access import idempotency_claim, limit_back, limit_claim
+from hazina.kernel.events import fact
+from hazina.kernel.ids import derived, new_id
+from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
+from hazina.kernel.units import Claim, Row
+from hazina.ledger import BANK, Txn, Unit, hold, post_hold, transfer, void_hold
+from hazina.payments.model import (
+    Direction,
+    Invoice,
+    InvoiceState,
+    Kind,
+    Line,
+    LineStatus,
+    Party,
+    Payment,
+    State,
+    Via,
+    split_receipt,
+)
+
+RECEIPTS = UUID("5b6cf0d5-5f2a-5d7e-9a0d-6a3c0e6d4f11")
+"""Namespace of receipt ids: one receipt for each payment hash."""
+
+LIMIT_WINDOW_S = 86_400
+
+
+def receipt_id(payment_hash: bytes) -> UUID:
+    return derived(RECEIPTS, payment_hash.hex())
+
+
+def hold_id(payment_id: UUID) -> UUID:
+    return derived(payment_id, "hold")
+
+
+# --- claims -----------------------------------------------------------------------------------------
+
+
+def state_claim(payment: Payment, to: State) -> Claim:
+    return Claim("payment_state", {"id": str(payment.id), "from": payment.state, "to": to})
+
+
+def invoice_claim(payment_hash: bytes, was: InvoiceState, to: InvoiceState) -> Claim:
+    return Claim("invoice_state", {"hash": payment_hash.hex(), "from": was, "to": to})
+
+
+def hash_claim(payment: Payment) -> Claim:
+    assert payment.payment_hash is not None
+    return Claim("payment_hash", {"hash": payment.payment_hash.hex(), "payment": str(payment.id)})
+
+
+def volume_claim(subject: str, cap: Cents, volume: Cents, now: datetime) -> Claim:
+    return limit_claim(subject, LIMIT_WINDOW_S, cap.n, volume.n, now)
+
+
+def key_claim(payment: Payment, operation: str, key: str, fingerprint: str) -> Claim:
+    assert payment.account_id is not None
+    return idempotency_claim(payment.account_id, operation, key, fingerprint)
+
+
+# --- rows -------------------------------------------------------------------------------------------
+
+
+def _price(price: Price | None) -> dict[str, Any]:
+    if price is None:
+        return {"price_cents": None, "price_source": None, "price_at": None}
+    return {"price_cents": price.cents_per_btc, "price_source": price.source, "price_at": price.at.isoformat()}
+
+
+def _text(value: UUID | bytes | None) -> str | None:
+    return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def payment_row(payment: Payment, now: datetime, look_at: datetime | None) -> Row:
+    values = {
+        "id": str(payment.id),
+        "kind": payment.kind,
+        "state": payment.state,
+        "asset": payment.asset,
+        "amount": payment.amount,
+        "fee_max": payment.fee_max,
+        "src": payment.src,
+        "dst": payment.dst,
+        "account_id": _text(payment.account_id),
+        "wallet_id": _text(payment.wallet_id),
+        "to_account_id": _text(payment.to_account_id),
+        "to_wallet_id": _text(payment.to_wallet_id),
+        "payment_hash": _text(payment.payment_hash),
+        "payment_request": payment.payment_request,
+        "node": payment.node,
+        "memo": payment.memo,
+        "created_at": now.isoformat(),
+        "expires_at": payment.expires_at.isoformat() if payment.expires_at else None,
+        "look_at": look_at.isoformat() if look_at else None,
+        **_price(payment.price),
+    }
+    return Row("payment", values)
+
+
+def statement_line(
+    payment: Payment,
+    me: Party,
+    other: Party | None,
+    direction: Direction,
+    now: datetime,
+    *,
+    status: LineStatus = LineStatus.SUCCESS,
+    fee: int = 0,
+    memo: str | None = None,
+    preimage: bytes | None = None,
+    external_id: str | None = None,
+) -> Line:
+    """One side's statement row. A sender's amount is negative and includes the fee."""
+    amount = payment.amount if direction is Direction.RECEIVE else -payment.amount - fee
+    return Line(
+        id=new_id(),
+        payment_id=payment.id,
+        account_id=me.account_id,
+        wallet_id=me.wallet_id,
+        asset=payment.asset,
+        direction=direction,
+        amount=amount,
+        fee=fee,
+        status=status,
+        initiation=Via.INTRALEDGER if payment.kind is Kind.INTRALEDGER else Via.LN,
+        settlement=Via.LN if payment.kind in (Kind.LN_OUT, Kind.LN_IN) else Via.INTRALEDGER,
+        counterparty_wallet_id=other.wallet_id if other else None,
+        counterparty_username=other.username if other else None,
+        payment_hash=payment.payment_hash,
+        payment_request=payment.payment_request,
+        preimage=preimage,
+        memo=memo,
+        external_id=external_id,
+        price=payment.price,
+        display_currency=me.display_currency,
+        created_at=now,
+    )
+
+
+def line_row(line: Line) -> Row:
+    values = {
+        "id": str(line.id),
+        "payment_id": str(line.payment_id),
+        "account_id": str(line.account_id),
+        "wallet_id": str(line.wallet_id),
+        "asset": line.asset,
+        "direction": line.direction,
+        "amount": line.amount,
+        "fee": line.fee,
+        "status": line.status,
+        "initiation": line.initiation,
+        "settlement": line.settlement,
+        "counterparty_wallet_id": _text(line.counterparty_wallet_id),
+        "counterparty_username": line.counterparty_username,
+        "payment_hash": _text(line.payment_hash),
+        "payment_request": line.payment_request,
+        "preimage": _text(line.preimage),
+        "memo": line.memo,
+        "external_id": line.external_id,
+        "display_currency": line.display_currency,
+        "created_at": line.created_at.isoformat(),
+        **_price(line.price),
+    }
+    return Row("line", values)
+
+
+def line_fact(line: Line) -> Row:
+    """Tells the owner's open screens and sockets that their statement has a new row."""
+    return fact(
+        "line",
+        [f"account:{line.account_id}"],
+        line_id=str(line.id),
+        wallet_id=str(line.wallet_id),
+        kind="intraledger" if line.initiation is Via.INTRALEDGER else "ln",
+        direction=line.direction.name,
+    )
+
+
+def _outcome_facts(payment: Payment, state: State) -> list[Row]:
+    keys = [f"payment:{payment.id}"]
+    if payment.account_id is not None:
+        keys.append(f"account:{payment.account_id}")
+    return [fact("payment", keys, payment_id=str(payment.id), state=state.name)]
+
+
+def _invoice_fact(payment_hash: bytes) -> Row:
+    return fact("invoice", [f"hash:{payment_hash.hex()}"], status="PAID")
+
+
+# --- units ------------------------------------------------------------------------------------------
+
+
+def transfer_inside(payment: Payment, sent: Line, received: Line, claims: Sequence[Claim], now: datetime) -> Unit:
+    """Between two wallets of this bank, at once."""
+    amount = amount_of(payment.asset, payment.amount)
+    return Unit(
+        id=payment.id,
+        txn=Txn(payment.id, payment.kind, (transfer(payment.src, payment.dst, amount),), payment.price),
+        claims=tuple(claims),
+        rows=(
+            payment_row(payment, now, None),
+            line_row(sent),
+            line_row(received),
+            line_fact(sent),
+            line_fact(received),
+        ),
+    )
+
+
+def set_aside(payment: Payment, line: Line, claims: Sequence[Claim], now: datetime, look_at: datetime) -> Unit:
+    """The first step of an invoice's payment: amount and highest fee are held, nothing has left."""
+    whole = amount_of(payment.asset, payment.amount + payment.fee_max)
+    legs = (hold(payment.src, payment.dst, whole, hold_id(payment.id)),)
+    return Unit(
+        id=payment.id,
+        txn=Txn(payment.id, payment.kind, legs, payment.price),
+        claims=tuple(claims),
+        rows=(payment_row(payment, now, look_at), line_row(line), line_fact(line)),
+    )
+
+
+def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> Unit:
+    """The node paid: the hold becomes amount + real fee, and what is left of it is free again.
+
+    A node that took more than it was allowed is paid out of the bank's own fees: the customer never
+    pays above the ceiling.
+    """
+    assert payment.kind is Kind.LN_OUT
+    charged = min(fee.n, payment.fee_max)
+    legs = [post_hold(payment.src, payment.dst, Msats(payment.amount + charged), hold_id(payment.id))]
+    if fee.n > charged:
+        legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - charged)))
+    unit_id = derived(payment.id, "settle")
+    return Unit(
+        id=unit_id,
+        txn=Txn(unit_id, payment.kind, tuple(legs), payment.price),
+        claims=(state_claim(payment, State.PAID),),
+        rows=(
+            _close_payment(payment, now, fee=charged, preimage=preimage),
+            _close_line(payment, LineStatus.SUCCESS, -payment.amount - charged, charged, preimage),
+            *_outcome_facts(payment, State.PAID),
+        ),
+    )
+
+
+def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datetime) -> Unit:
+    """The node's copy of the invoice is cancelled, so nobody outside can pay it any more."""
+    assert payment.kind is Kind.LN_INSIDE
+    unit_id = derived(payment.id, "settle")
+    legs = (post_hold(payment.src, payment.dst, Msats(payment.amount), hold_id(payment.id)),)
+    return Unit(
+        id=unit_id,
+        txn=Txn(unit_id, payment.kind, legs, payment.price),
+        claims=(
+            invoice_claim(invoice.payment_hash, InvoiceState.CLOSING, InvoiceState.PAID),
+            state_claim(payment, State.PAID),
+        ),
+        rows=(
+            line_row(received),
+            _close_payment(payment, now, fee=0, preimage=invoice.preimage),
+            _close_line(payment, LineStatus.SUCCESS, -payment.amount, 0, invoice.preimage),
+            _invoice_paid(invoice.payment_hash, payment.amount, now),
+            *_outcome_facts(payment, State.PAID),
+            line_fact(received),
+            _invoice_fact(invoice.payment_hash),
+        ),
+    )
+
+
+def give_back(payment: Payment, reason: str, now: datetime) -> Unit:
+    """Surely nothing left: the hold is void, the volume counts no more, the invoice may be tried again."""
+    unit_id = derived(payment.id, "void")
+    reopen: tuple[Row, ...] = ()
+    if payment.kind is Kind.LN_INSIDE:
+        assert payment.payment_hash is not None
+        reopen = (Row("invoice_reopen", {"hash": payment.payment_hash.hex()}),)
+    return Unit(
+        id=unit_id,
+        txn=Txn(unit_id, payment.kind, (void_hold(payment.src, payment.dst, hold_id(payment.id)),), payment.price),
+        claims=(state_claim(payment, State.FAILED),),
+        rows=(
+            *reopen,
+            _close_payment(payment, now, reason=reason),
+            _close_line(payment, LineStatus.FAILURE, -payment.amount, 0, None),
+            Row("hash_free", {"payment": str(payment.id)}),
+            limit_back(payment.id),
+            *_outcome_facts(payment, State.FAILED),
+        ),
+    )
+
+
+def receive(payment: Payment, line: Line, invoice: Invoice, arrived: Msats, now: datetime) -> Unit:
+    """Money came in over Lightning: whole satoshi to the customer, the rest of one to the rounding account.
+    Less than one satoshi is nobody's payment, but it is booked."""
+    whole, rest = split_receipt(arrived)
+    legs = []
+    if whole:
+        legs.append(transfer(BANK.LIGHTNING_BTC, payment.dst, whole))
+    if rest:
+        legs.append(transfer(BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, rest))
+    shown = (payment_row(payment, now, None), line_row(line), line_fact(line)) if whole else ()
+    return Unit(
+        id=payment.id,
+        txn=Txn(payment.id, payment.kind, tuple(legs), payment.price, {"node": invoice.node}),
+        claims=(invoice_claim(invoice.payment_hash, invoice.state, InvoiceState.PAID),),
+        rows=(*shown, _invoice_paid(invoice.payment_hash, arrived.n, now), _invoice_fact(invoice.payment_hash)),
+    )
+
+
+def issue_dollars(payment: Payment, line: Line, claims: Sequence[Claim], now: datetime) -> Unit:
+    """An operator puts dollars into a wallet, against dollars that the bank took in by other ways."""
+    assert payment.asset is Asset.USD
+    legs = (transfer(BANK.ISSUED_USD, payment.dst, Cents(payment.amount)),)
+    return Unit(
+        id=payment.id,
+        txn=Txn(payment.id, payment.kind, legs, payment.price),
+        claims=tuple(claims),
+        rows=(payment_row(payment, now, None), line_row(line), line_fact(line)),
+    )
+
+
+def look_after(attempts: int, first_s: float, most_s: float) -> timedelta:
+    """When to ask the node again: soon at first, then ever more seldom."""
+    return timedelta(seconds=min(most_s, first_s * 2 ** min(attempts, 10)))
+
+
+def _close_payment(
+    payment: Payment, now: datetime, *, fee: int | None = None, preimage: bytes | None = None, reason: str | None = None
+) -> Row:
+    return Row(
+        "payment_close",
+        {
+            "id": str(payment.id),
+            "fee": fee,
+            "preimage": preimage.hex() if preimage else None,
+            "reason": reason,
+            "at": now.isoformat(),
+        },
+    )
+
+
+def _close_line(payment: Payment, status: LineStatus, amount: int, fee: int, preimage: bytes | None) -> Row:
+    return Row(
+        "line_close",
+        {
+            "payment": str(payment.id),
+            "status": status,
+            "amount": amount,
+            "fee": fee,
+            "preimage": preimage.hex() if preimage else None,
+        },
+    )
+
+
+def _invoice_paid(payment_hash: bytes, msat: int, now: datetime) -> Row:
+    return Row("invoice_paid", {"hash": payment_hash.hex(), "msat": msat, "at": now.isoformat()})

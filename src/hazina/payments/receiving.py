@@ -1,0 +1,231 @@
+"""Being paid over Lightning: invoices, and the watch over the node that credits them.
+
+The watch only takes what the node says and books it once; it may die anywhere and start again from
+the stored cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from datetime import timedelta
+
+import structlog
+
+from hazina.access import Caller
+from hazina.accounts import holders
+from hazina.kernel import bolt11
+from hazina.kernel.errors import InvalidInput
+from hazina.kernel.ids import UUID, new_id
+from hazina.kernel.money import Asset
+from hazina.ledger import BANK
+from hazina.payments import postings, store
+from hazina.payments.common import Parts, may_move, own_wallet, party
+from hazina.payments.errors import (
+    ExchangeUnavailable,
+    ExternalIdTaken,
+    InvoiceAlreadyPaid,
+    InvoiceClosed,
+    InvoiceUnknown,
+    LightningUnavailable,
+)
+from hazina.payments.model import (
+    Direction,
+    Invoice,
+    InvoiceState,
+    InvoiceStatus,
+    Kind,
+    NewInvoice,
+    Payment,
+    State,
+    expiry,
+    memo_fits,
+    positive,
+    split_receipt,
+)
+from hazina.payments.ports import AlreadySettled, Change, Incoming, IncomingState, NodeRefused, NodeSilent
+from hazina.payments.sending import apply_news
+
+log = structlog.get_logger("hazina.payments")
+
+EXTERNAL_ID = re.compile(r"[a-z0-9_-]{1,100}", re.ASCII)
+WATCH_PAUSE_S = 2.0
+CREDIT_TRIES = 5
+
+
+# --- invoices ---------------------------------------------------------------------------------------
+
+
+async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invoice:
+    """A new invoice for one of the caller's bitcoin wallets. The preimage is ours, so that the node's
+    copy and our row can always be matched."""
+    if wish.amount is not None:
+        positive(wish.amount)
+    memo_fits(wish.memo)
+    if wish.external_id is not None and not EXTERNAL_ID.fullmatch(wish.external_id):
+        raise InvalidInput("An external id has 1 to 100 of a-z, 0-9, - and _.")
+    async with parts.db.transaction() as tx:
+        holder = await own_wallet(tx, caller, wish.wallet_id)
+        if wish.external_id and await store.external_id_taken(tx, caller.account_id, wish.external_id):
+            raise ExternalIdTaken()
+    may_move(holder)
+    if holder.wallet.asset is not Asset.BTC:
+        raise ExchangeUnavailable()
+    life = expiry(wish.expires_in_minutes, wish.amount is not None, parts.policy)
+    preimage, now = secrets.token_bytes(32), parts.clock.now()
+    try:
+        issued = await parts.lightning.issue(
+            preimage=preimage, amount=wish.amount, description=wish.memo or "", expiry_s=int(life.total_seconds())
+        )
+    except (NodeSilent, NodeRefused) as error:
+        raise LightningUnavailable() from error
+    invoice = Invoice(
+        new_id(), issued.payment_hash, issued.bolt11, issued.payment_secret, preimage, holder.wallet.id,
+        caller.account_id, parts.lightning.name, wish.amount, wish.memo, wish.external_id or issued.payment_hash.hex(),
+        InvoiceState.OPEN, now, now + life,
+    )  # fmt: skip
+    async with parts.db.transaction() as tx:
+        added = await store.add_invoice(tx, invoice)
+    if not added:  # the same external id at the same moment; the node's copy was never shown to anyone
+        raise ExternalIdTaken()
+    return invoice
+
+
+async def cancel_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> None:
+    """Make an unpaid invoice unpayable: first at the node, then in our books."""
+    invoice = await _own_invoice(parts, caller, wallet_id, payment_hash)
+    if invoice.state is InvoiceState.PAID:
+        raise InvoiceAlreadyPaid()
+    if invoice.status_at(parts.clock.now()) != "PENDING" or invoice.state is not InvoiceState.OPEN:
+        raise InvoiceClosed()
+    try:
+        answer = await parts.lightning.cancel(payment_hash)
+    except (NodeSilent, NodeRefused) as error:
+        raise LightningUnavailable() from error
+    if isinstance(answer, AlreadySettled):
+        raise InvoiceAlreadyPaid()
+    async with parts.db.transaction() as tx:
+        done = await store.move_invoice(tx, payment_hash, InvoiceState.OPEN, InvoiceState.CANCELLED)
+    if not done:
+        raise InvoiceClosed()
+
+
+async def _own_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> Invoice:
+    async with parts.db.transaction() as tx:
+        await own_wallet(tx, caller, wallet_id)
+        invoice = await store.invoice(tx, payment_hash)
+    if invoice is None or invoice.wallet_id != wallet_id:
+        raise InvoiceUnknown()
+    return invoice
+
+
+async def invoice_by_hash(parts: Parts, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> Invoice:
+    return await _own_invoice(parts, caller, wallet_id, payment_hash)
+
+
+async def invoice_status(parts: Parts, payment_hash: bytes) -> InvoiceStatus:
+    """Public: whoever has an invoice may ask whether it is paid. The preimage is told once it is: the
+    payer has it anyway."""
+    async with parts.db.transaction() as tx:
+        invoice = await store.invoice(tx, payment_hash)
+    if invoice is None:
+        raise InvoiceUnknown()
+    status = invoice.status_at(parts.clock.now())
+    preimage = invoice.preimage if status == "PAID" else None
+    return InvoiceStatus(payment_hash, invoice.payment_request, status, preimage, invoice.expires_at)
+
+
+def hash_of(payment_request: str) -> bytes:
+    """The payment hash of an invoice's text. Raises InvoiceUnknown for what is no invoice."""
+    try:
+        return bolt11.decode(payment_request.strip()).payment_hash
+    except bolt11.Bolt11Error as error:
+        raise InvoiceUnknown() from error
+
+
+# --- the watch --------------------------------------------------------------------------------------
+
+
+def reader(parts: Parts) -> str:
+    return f"node:{parts.lightning.name}"
+
+
+async def watch(parts: Parts) -> None:
+    """Follow the node for ever, from the stored cursor."""
+    while True:
+        try:
+            async with parts.db.transaction() as tx:
+                cursor = await store.cursor(tx, reader(parts))
+            async with contextlib.aclosing(parts.lightning.changes(cursor)) as changes:
+                async for change in changes:
+                    await take(parts, change)
+        except (NodeSilent, NodeRefused) as error:
+            log.warning("node_not_followed", node=parts.lightning.name, why=str(error)[:200])
+        except Exception:
+            log.exception("watch_stumbled", node=parts.lightning.name)
+        await asyncio.sleep(WATCH_PAUSE_S)
+
+
+async def sweep(parts: Parts) -> None:
+    """List what was settled since the cursor and book it: what the watch missed while it was away, and
+    in the small gap at the start of a subscription."""
+    async with parts.db.transaction() as tx:
+        cursor = await store.cursor(tx, reader(parts))
+    for change in await parts.lightning.settled_since(cursor):
+        await take(parts, change)
+
+
+async def take(parts: Parts, change: Change) -> None:
+    """Book one piece of news, then remember the place. News may come twice."""
+    if isinstance(change.item, Incoming):
+        if change.item.state is IncomingState.SETTLED:
+            await credit(parts, change.item)
+    else:
+        async with parts.db.transaction() as tx:
+            payment = await store.payment_of_hash(tx, change.item.payment_hash)
+        if payment is not None and payment.kind is Kind.LN_OUT and payment.state is State.SENT:
+            await apply_news(parts, payment, change.item)
+    if change.cursor is not None:
+        async with parts.db.transaction() as tx:
+            await store.keep_cursor(tx, reader(parts), change.cursor)
+
+
+async def credit(parts: Parts, news: Incoming) -> None:
+    """Credit what arrived, once per hash, whatever we thought of the invoice meanwhile: the money is here.
+
+    An invoice that a payer inside had just claimed (``CLOSING``) is taken over: that payer's attempt to
+    settle loses its claim and is given back.
+    """
+    for _ in range(CREDIT_TRIES):
+        async with parts.db.transaction() as tx:
+            invoice = await store.invoice(tx, news.payment_hash)
+            holder = (await holders(tx, [invoice.wallet_id]))[invoice.wallet_id] if invoice else None
+        if invoice is None or holder is None:
+            log.warning("foreign_invoice_settled", node=parts.lightning.name, hash=news.payment_hash.hex())
+            return
+        if invoice.state is InvoiceState.PAID:
+            return
+        whole, _rest = split_receipt(news.received)
+        now, me = parts.clock.now(), party(holder)
+        payment = Payment(
+            postings.receipt_id(news.payment_hash), Kind.LN_IN, State.PAID, Asset.BTC, whole.n, 0,
+            BANK.LIGHTNING_BTC, holder.wallet.ledger_account, to_account_id=holder.account.id,
+            to_wallet_id=holder.wallet.id, payment_hash=invoice.payment_hash, payment_request=invoice.payment_request,
+            node=invoice.node, memo=invoice.memo, price=await parts.prices.latest(), expires_at=invoice.expires_at,
+        )  # fmt: skip
+        line = postings.statement_line(
+            payment, me, None, Direction.RECEIVE, now,
+            memo=invoice.memo, preimage=invoice.preimage, external_id=invoice.external_id,
+        )  # fmt: skip
+        result = await parts.books.commit(postings.receive(payment, line, invoice, news.received, now))
+        if result.ok:
+            return
+    raise AssertionError(f"receipt {news.payment_hash.hex()} could not be booked: {result}")
+
+
+async def forget(parts: Parts) -> None:
+    """Drop fee quotes that nobody can use any more."""
+    async with parts.db.transaction() as tx:
+        await store.forget_quotes(tx, parts.clock.now() - timedelta(seconds=10 * parts.policy.quote_life_s))

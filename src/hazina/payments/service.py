@@ -1,0 +1,176 @@
+"""The verbs of payments. Each is a journey; what they do stands in ``sending`` and ``receiving``."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hazina.access import Caller
+from hazina.accounts import WalletUnknown, holders
+from hazina.kernel.errors import InvalidInput
+from hazina.kernel.ids import new_id
+from hazina.kernel.money import Asset, Cents, Msats
+from hazina.kernel.paging import Page, Slice
+from hazina.ledger import BANK
+from hazina.payments import postings, receiving, sending, store
+from hazina.payments.common import Parts, may_move, party
+from hazina.payments.errors import PaymentUnknown, WrongCurrency
+from hazina.payments.model import (
+    Direction,
+    Invoice,
+    InvoiceStatus,
+    Kind,
+    Line,
+    NewInvoice,
+    Payment,
+    Probe,
+    SendInternal,
+    SendInvoice,
+    Sent,
+    State,
+    memo_fits,
+    positive,
+)
+
+
+class Payments:
+    """The door of payments: three rails, one life cycle."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    # --- paying ---
+
+    async def send_internal(self, caller: Caller, order: SendInternal) -> Sent:
+        """To another wallet of this bank. Raises a Refusal; nothing was moved then."""
+        return await sending.send_internal(self.parts, caller, order)
+
+    async def send_invoice(self, caller: Caller, order: SendInvoice) -> Sent:
+        """A BOLT11 invoice. ``PENDING`` means set aside and not known yet: never paid twice, never returned
+        before the node says so."""
+        return await sending.send_invoice(self.parts, caller, order)
+
+    async def probe_fee(self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | None) -> Probe:
+        """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
+        return await sending.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
+
+    # --- being paid ---
+
+    async def create_invoice(self, caller: Caller, wish: NewInvoice) -> Invoice:
+        return await receiving.create_invoice(self.parts, caller, wish)
+
+    async def cancel_invoice(self, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> None:
+        await receiving.cancel_invoice(self.parts, caller, wallet_id, payment_hash)
+
+    async def invoice_status(self, payment_hash: bytes) -> InvoiceStatus:
+        return await receiving.invoice_status(self.parts, payment_hash)
+
+    async def invoice_status_by_request(self, payment_request: str) -> InvoiceStatus:
+        return await receiving.invoice_status(self.parts, receiving.hash_of(payment_request))
+
+    async def invoice_by_hash(self, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> Invoice:
+        return await receiving.invoice_by_hash(self.parts, caller, wallet_id, payment_hash)
+
+    # --- history, newest first ---
+
+    async def lines(self, caller: Caller, wallet_ids: list[UUID] | None, page: Page) -> Slice[Line]:
+        """Statement rows of some of the caller's wallets (None: all). The cursor is a row's id."""
+        page.checked()
+        await self._own(caller, wallet_ids)
+        async with self.parts.db.transaction() as tx:
+            return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page))
+
+    async def line(self, caller: Caller, wallet_id: UUID, line_id: UUID) -> Line:
+        async with self.parts.db.transaction() as tx:
+            line = await store.line(tx, caller.account_id, line_id)
+        if line is None or line.wallet_id != wallet_id:
+            raise PaymentUnknown()
+        return line
+
+    async def line_of(self, account_id: UUID, line_id: UUID) -> Line | None:
+        """For listeners that were told of a row of this account."""
+        async with self.parts.db.transaction() as tx:
+            return await store.line(tx, account_id, line_id)
+
+    async def lines_by_hash(self, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> list[Line]:
+        async with self.parts.db.transaction() as tx:
+            return await store.lines_of_hash(tx, caller.account_id, wallet_id, payment_hash)
+
+    async def invoices(self, caller: Caller, wallet_ids: list[UUID] | None, page: Page) -> Slice[Invoice]:
+        """Invoices of some of the caller's wallets (None: all). The cursor is the payment hash in hex."""
+        page.checked()
+        await self._own(caller, wallet_ids)
+        edge = page.before if page.backward else page.after
+        async with self.parts.db.transaction() as tx:
+            at = None
+            if edge is not None:
+                try:
+                    found = await store.invoice(tx, bytes.fromhex(edge))
+                except ValueError:
+                    found = None
+                if found is None or found.account_id != caller.account_id:
+                    raise InvalidInput("The cursor is not one of this list.")
+                at = found.id
+            return await store.invoices(tx, caller.account_id, wallet_ids, page, at)
+
+    async def _own(self, caller: Caller, wallet_ids: list[UUID] | None) -> None:
+        if not wallet_ids:
+            return
+        mine = {wallet.id for wallet in await self.parts.accounts.wallets(caller.account_id)}
+        if not mine.issuperset(wallet_ids):
+            raise WalletUnknown()
+
+    # --- work that goes on by itself ---
+
+    async def reconcile(self) -> int:
+        """Look at open payments whose time has come; how many there were."""
+        return await sending.reconcile(self.parts)
+
+    async def watch(self) -> None:
+        """Follow the node for ever."""
+        await receiving.watch(self.parts)
+
+    async def sweep(self) -> None:
+        """Book receipts that the watch may have missed; forget old fee quotes."""
+        await receiving.sweep(self.parts)
+        await receiving.forget(self.parts)
+
+    async def open_payments(self) -> list[tuple[str, int, float]]:
+        """Kind and state, how many, age of the oldest in seconds: for the figures."""
+        async with self.parts.db.transaction() as tx:
+            return await store.open_payments(tx)
+
+    # --- operators ---
+
+    async def issue_dollars(self, wallet_id: UUID, amount: Cents, memo: str | None) -> Line:
+        """Put dollars into a customer's dollar wallet, against dollars that the bank took in otherwise.
+        Nobody but an operator at the command line may ask."""
+        positive(amount)
+        memo_fits(memo)
+        async with self.parts.db.transaction() as tx:
+            holder = (await holders(tx, [wallet_id])).get(wallet_id)
+        if holder is None:
+            raise WalletUnknown()
+        may_move(holder)
+        if holder.wallet.asset is not Asset.USD:
+            raise WrongCurrency()
+        now = self.parts.clock.now()
+        payment = Payment(
+            new_id(), Kind.INTRALEDGER, State.PAID, Asset.USD, amount.n, 0, BANK.ISSUED_USD,
+            holder.wallet.ledger_account, to_account_id=holder.account.id, to_wallet_id=wallet_id, memo=memo,
+            price=await self.parts.prices.latest(),
+        )  # fmt: skip
+        line = postings.statement_line(payment, party(holder), None, Direction.RECEIVE, now, memo=memo)
+        result = await self.parts.books.commit(postings.issue_dollars(payment, line, (), now))
+        if not result.ok:
+            raise await self.parts.refuse(result, payment.src, Asset.USD, amount.n)
+        return line
+
+
+def _row_edge(page: Page) -> UUID | None:
+    edge = page.before if page.backward else page.after
+    if edge is None:
+        return None
+    try:
+        return UUID(edge)
+    except ValueError as error:
+        raise InvalidInput("The cursor is not one of this list.") from error
