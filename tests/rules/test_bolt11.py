@@ -204,7 +204,7 @@ def fields(*tagged: tuple[str, list[int]]) -> str:
 
 HASH = ("p", [1] * 51 + [16])
 SECRET = ("s", [2] * 51 + [16])
-TEXT = ("d", [])
+TEXT: tuple[str, list[int]] = ("d", [])
 
 
 @pytest.mark.parametrize(
