@@ -1,0 +1,286 @@
+"""Settings: one TOML file and the environment, read once, checked whole before anything starts.
+
+Every setting is a key of the file (``<data>/hazina.toml``, or the file that HAZINA_CONFIG names) and
+a variable: ``port`` is HAZINA_PORT, ``auth_token`` under ``[twilio]`` is HAZINA_TWILIO__AUTH_TOKEN.
+The environment wins. A name with ``_file`` behind it takes the value from that file: secrets stay
+out of both. An unknown name or a value that cannot be is an error that says where it stands.
+
+Rules of the business (limits, fees, waiting times) are not here: each context has its own policy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+PREFIX = "HAZINA_"
+PLAIN_NAMES = {"DATABASE_URL": "database_url"}  # what everybody calls it already
+NOT_SETTINGS = {"HAZINA_CONFIG", "HAZINA_PYTHON", "HAZINA_CHROMIUM"}  # read elsewhere
+FILE_SUFFIX = "_file"
+DATA_DEFAULT = ".hazina"
+
+
+class BadSettings(Exception):
+    """One line for each thing that is wrong, each with its place."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return url.rstrip("/")
+
+
+class Lnd(Section):
+    """An LND node, by its REST API."""
+
+    name: str = "lnd-1"
+    """The node's own name in our books. Never change it for the same node."""
+    base_url: str
+    macaroon: SecretStr
+    """Hexadecimal; ``macaroon_file`` may be LND's own binary file."""
+    tls_cert: str | None = None
+    """The node's certificate (PEM), when it is not signed by a public authority."""
+
+    _url = field_validator("base_url")(_checked_url)
+
+    @field_validator("macaroon")
+    @classmethod
+    def _hex(cls, macaroon: SecretStr) -> SecretStr:
+        try:
+            bytes.fromhex(macaroon.get_secret_value())
+        except ValueError:
+            raise ValueError("must be hexadecimal") from None
+        return macaroon
+
+
+class Twilio(Section):
+    """Text messages, by Twilio's API."""
+
+    base_url: str = "https://api.twilio.com"
+    account_sid: str
+    auth_token: SecretStr
+    sender: str
+    """The number or sender name that messages come from."""
+
+    _url = field_validator("base_url")(_checked_url)
+
+
+class PriceFeed(Section):
+    """An exchange that says what a bitcoin costs."""
+
+    name: str
+    base_url: str
+
+    _url = field_validator("base_url")(_checked_url)
+
+
+class Settings(Section):
+    data: Path = Path(DATA_DEFAULT)
+    """Folder of everything that the bank keeps on this machine."""
+    host: str = "127.0.0.1"
+    port: int = Field(4455, ge=0, le=65535)
+    network: Literal["mainnet", "testnet", "signet", "regtest"] = "regtest"
+
+    database_url: SecretStr | None = None
+    """PostgreSQL 15 or newer, as the program's own role; unset: the embedded one."""
+    owner_url: SecretStr | None = None
+    """The same database as the role that owns the tables: migrations only. Unset: ``database_url``."""
+    database_pool: int = Field(10, ge=2, le=200)
+    unsafe_database: bool = False
+    """Take a database that may forget commits in a power cut (``fsync`` off and the like). For tests."""
+
+    sandbox: bool = True
+    """``up`` runs the sandbox, and providers that are not set below point to it. Only on regtest."""
+    sandbox_url: str | None = None
+    """A sandbox that already runs."""
+    lnd: Lnd | None = None
+    twilio: Twilio | None = None
+    price_feeds: tuple[PriceFeed, ...] = ()
+
+    worker_concurrency: int = Field(10, ge=1, le=100)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _sandbox_url(cls, url: str | None) -> str | None:
+        return None if url is None else _checked_url(url)
+
+    @field_validator("database_url", "owner_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @property
+    def wants_sandbox(self) -> bool:
+        return self.sandbox and self.network == "regtest"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    settings: Settings
+    places: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Where each value that is not a default was found."""
+
+
+def load(environ: Mapping[str, str] | None = None, **given: Any) -> Loaded:
+    """Read file and environment. ``given`` are the command line's own values; they win, None is not given.
+
+    :raises BadSettings:
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    places: dict[tuple[str, ...], str] = {}
+    wrong: list[str] = []
+    data = given.get("data") or environ.get("HAZINA_DATA") or DATA_DEFAULT
+    file = Path(environ.get("HAZINA_CONFIG") or Path(data) / "hazina.toml")
+    for path, value, place in (*_from_file(file, required="HAZINA_CONFIG" in environ), *_from_environ(environ)):
+        _put(values, places, wrong, path, value, place)
+    for name, value in given.items():
+        if value is not None:
+            _put(values, places, wrong, (name,), value, f"--{name.replace('_', '-')}")
+    if wrong:
+        raise BadSettings("\n".join(wrong))
+    try:
+        return Loaded(Settings.model_validate(values), places)
+    except ValidationError as error:
+        raise BadSettings("\n".join(_explain(error, places))) from None
+
+
+Found = tuple[tuple[str, ...], Any, str]
+
+
+def _from_file(file: Path, *, required: bool) -> Iterator[Found]:
+    try:
+        text = file.read_text()
+        tree = tomllib.loads(text)
+    except FileNotFoundError:
+        if required:
+            raise BadSettings(f"{file}: there is no such file (HAZINA_CONFIG names it).") from None
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{file}: {error}") from None
+    lines = _lines(text)
+    for key, value in tree.items():
+        for path, leaf in _leaves((key,), value):
+            yield path, leaf, f"{file}:{lines.get(path, lines.get(path[:1], 1))}"
+
+
+def _leaves(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, inner in value.items():
+        yield from _leaves((*path, key), inner)
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line of every key, for messages (the parser does not tell)."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if head := re.match(r"\s*\[\[?([\w.\- ]+)\]\]?", line):
+            table = tuple(part.strip() for part in head[1].split("."))
+            lines.setdefault(table, number)
+        elif key := re.match(r"\s*([\w.\-]+)\s*=", line):
+            lines.setdefault((*table, *key[1].split(".")), number)
+    return lines
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[Found]:
+    for name, value in sorted(environ.items()):
+        plain = next((k for k in PLAIN_NAMES if name in (k, k + FILE_SUFFIX.upper())), None)
+        if plain:
+            yield (PLAIN_NAMES[plain] + name[len(plain) :].lower(),), value, name
+        elif name.startswith(PREFIX) and name not in NOT_SETTINGS:
+            path = tuple(name[len(PREFIX) :].lower().split("__"))
+            yield path, _literal(value), name
+
+
+def _literal(value: str) -> Any:
+    """A list or table in a variable is JSON; the rest are words, which the model turns into numbers."""
+    if value.startswith(("[", "{")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _put(
+    values: dict[str, Any],
+    places: dict[tuple[str, ...], str],
+    wrong: list[str],
+    path: tuple[str, ...],
+    value: Any,
+    place: str,
+) -> None:
+    *above, last = path
+    if last.endswith(FILE_SUFFIX) and isinstance(value, str):
+        try:
+            value = _content(Path(value).read_bytes())
+        except OSError as error:
+            wrong.append(f"{place}: cannot read {value}: {error.strerror}.")
+            return
+        last = last.removesuffix(FILE_SUFFIX)
+    for part in above:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            wrong.append(f"{place}: {part} is not a section.")
+            return
+        values = inner
+    values[last] = value
+    places[(*above, last)] = place
+
+
+def _content(raw: bytes) -> str:
+    """A secret's file: text without the last newline; a binary one (LND's macaroon) as hexadecimal."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return raw.hex()
+    return text.strip() if all(c.isprintable() or c.isspace() for c in text) else raw.hex()
+
+
+def _explain(error: ValidationError, places: Mapping[tuple[str, ...], str]) -> Iterator[str]:
+    for problem in error.errors(include_url=False, include_input=False):
+        path = tuple(str(part) for part in problem["loc"])
+        near = next((places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places), None)
+        near = near or next((place for key, place in places.items() if key[:1] == path[:1]), "settings")
+        said = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            said = "there is no such setting"
+        elif problem["type"] == "missing":
+            said = "is missing"
+        yield f"{near}: {'.'.join(path)}: {said}."
+
+
+def redacted(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Every setting as (name, value without secrets, where it comes from)."""
+    for path, value in _leaves((), loaded.settings.model_dump()):
+        shown = "(not set)" if value is None else str(value)
+        if isinstance(value, SecretStr):
+            shown = _without_password(value.get_secret_value()) if path[-1].endswith("_url") else "********"
+        place = next((loaded.places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in loaded.places), "default")
+        yield ".".join(path), shown, place
+
+
+def _without_password(url: str) -> str:
+    url = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:********@", url)
+    return re.sub(r"(password=)[^&]*", r"\1********", url)
