@@ -1,0 +1,161 @@
+"""Nouns and rules of accounts: levels, limits, usernames."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from hazina.access import ALL_SCOPES, READ_ONLY, Scope, limit_claim
+from hazina.accounts.errors import InvalidUsername
+from hazina.identity import User, reads_as_phone
+from hazina.kernel.ids import UUID
+from hazina.kernel.money import Asset, Cents
+from hazina.kernel.units import Claim
+
+
+class Status(Enum):
+    ACTIVE = "active"
+    LOCKED = "locked"  # may look, may not move
+    CLOSED = "closed"  # may not even log in
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: UUID
+    user_id: UUID
+    username: str | None
+    level: int  # 0 a device, 1 a phone, 2 a person with papers, 3 a business
+    status: Status
+    default_wallet_id: UUID
+    display_currency: str  # ISO 4217
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    id: UUID
+    account_id: UUID
+    asset: Asset
+    ledger_account: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A wallet and the account that it belongs to."""
+
+    account: Account
+    wallet: Wallet
+
+    @property
+    def active(self) -> bool:
+        """May money be moved to and from it?"""
+        return self.account.status is Status.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    user: User
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    token: str  # shown once
+    totp_required: bool
+    user_id: UUID
+
+
+def scopes_of(status: Status) -> frozenset[Scope]:
+    """How far a session of an account goes."""
+    return ALL_SCOPES if status is Status.ACTIVE else READ_ONLY
+
+
+NEW_LEVEL = 1
+"""Whoever comes with a phone."""
+
+
+# -- limits (Blink's table; cents in any 24 hours, both wallets together) -------------------------
+
+
+class LimitKind(Enum):
+    WITHDRAWAL = "withdrawal"  # leaves the bank
+    INTRALEDGER = "intraledger"  # to another customer
+    TRADE = "trade"  # between the customer's own wallets
+
+
+LIMIT_WINDOW_S = 86_400
+_CAPS: dict[LimitKind, tuple[int, int, int, int]] = {
+    LimitKind.WITHDRAWAL: (12_500, 100_000, 5_000_000, 10_000_000),
+    LimitKind.INTRALEDGER: (12_500, 200_000, 5_000_000, 10_000_000),
+    LimitKind.TRADE: (200_000, 5_000_000, 20_000_000, 30_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Of one kind, at one moment."""
+
+    total: Cents
+    remaining: Cents
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    withdrawal: Limit
+    internal_send: Limit
+    convert: Limit
+
+
+def level_cap(level: int, kind: LimitKind) -> Cents:
+    """What an account of ``level`` may move in any 24 hours."""
+    return Cents(_CAPS[kind][level])
+
+
+def limit_subject(kind: LimitKind, account_id: UUID) -> str:
+    return f"{kind.value}:{account_id}"
+
+
+def limit_for(account: Account, kind: LimitKind, amount: Cents, at: datetime) -> Claim:
+    """The claim that reserves ``amount`` of what the account may move. Fees are no part of it."""
+    cap = level_cap(account.level, kind).n
+    return limit_claim(limit_subject(kind, account.id), LIMIT_WINDOW_S, cap, amount.n, at)
+
+
+def window_start(at: datetime) -> datetime:
+    """Volume moved at or before this counts no longer."""
+    return at - timedelta(seconds=LIMIT_WINDOW_S)
+
+
+def limit_now(level: int, kind: LimitKind, spent: int) -> Limit:
+    total = level_cap(level, kind)
+    return Limit(total, Cents(max(total.n - spent, 0)), LIMIT_WINDOW_S)
+
+
+# -- usernames ----------------------------------------------------------------------------------
+
+# ASCII only, so that two names that look alike are the same name.
+_USERNAME = re.compile(r"(?![13_]|bc1|lnbc1)(?=[0-9a-z_]*[a-z])[0-9a-z_]{3,50}", re.ASCII)
+_RESERVED = frozenset(
+    """
+    abuse account accounts admin administrator api app bank billing blink compliance dealer funder finance
+    hazina help helpdesk hostmaster info legal mail moderator node null official operator owner payments
+    postmaster root sales security service staff support system team treasury undefined webmaster www
+    """.split()
+)
+
+
+def parse_username(text: str) -> str:
+    """The one form of a name: lower case. Raises InvalidUsername for what is none, phone numbers
+    (also such as are dialled by letters) included."""
+    name = text.lower() if len(text) <= 50 and text.isascii() else ""
+    if not _USERNAME.fullmatch(name) or reads_as_phone(name):
+        raise InvalidUsername
+    return name
+
+
+def is_reserved(name: str) -> bool:
+    """Names that could pass for the bank's own."""
+    return name.strip("_0123456789") in _RESERVED or name.startswith("hazina")

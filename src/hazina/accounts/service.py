@@ -1,0 +1,200 @@
+"""The verbs of accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hazina import ledger
+from hazina.access import Caller, spent
+from hazina.accounts import store
+from hazina.accounts.errors import (
+    InvalidUsername,
+    RecipientNotActive,
+    RecipientUnknown,
+    UsernameFixed,
+    UsernameTaken,
+    WalletUnknown,
+)
+from hazina.accounts.model import (
+    NEW_LEVEL,
+    Account,
+    LimitKind,
+    Limits,
+    LoggedIn,
+    Person,
+    Status,
+    Wallet,
+    is_reserved,
+    limit_now,
+    limit_subject,
+    parse_username,
+    scopes_of,
+    window_start,
+)
+from hazina.identity import Identity, InvalidPhone, User, clean_ip, parse_phone, token_hash, user_by_id
+from hazina.kernel.clock import Clock
+from hazina.kernel.db import Database, Tx
+from hazina.kernel.ids import UUID, public_id
+from hazina.kernel.money import Asset
+
+DISPLAY_CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    db: Database
+    clock: Clock
+    identity: Identity
+
+    # -- coming in ------------------------------------------------------------------------------
+
+    async def log_in(self, phone: str, code: str, *, ip: str | None, agent: str | None) -> LoggedIn:
+        """Trade a code for a session token. Whoever is new gets user, account and wallets in the same
+        commit that uses the code up. Raises what ``Identity.prove`` raises."""
+        proof = await self.identity.prove(phone, code, ip)
+
+        async def enter(tx: Tx) -> LoggedIn:
+            user = await self.identity.redeem(tx, proof)
+            await self._ensure_account(tx, user)
+            token = await self.identity.start_session(tx, user.id, ip=ip, agent=agent)
+            return LoggedIn(token, totp_required=False, user_id=user.id)
+
+        return await self.db.again(enter)
+
+    async def _ensure_account(self, tx: Tx, user: User) -> None:
+        now = self.clock.now()
+        if await store.account_by_user(tx, user.id) is not None:
+            return
+        account_id = public_id()
+        wallets = [(public_id(), asset) for asset in (Asset.BTC, Asset.USD)]
+        account = Account(account_id, user.id, None, NEW_LEVEL, Status.ACTIVE, wallets[0][0], DISPLAY_CURRENCY, now)
+        if await store.put_account(tx, account):
+            for wallet_id, asset in wallets:
+                number = await ledger.open_account(tx, asset, floor=0)
+                await store.put_wallet(tx, Wallet(wallet_id, account_id, asset, number), now)
+
+    async def caller(self, token: str, ip: str | None) -> Caller | None:
+        """Who holds ``token``; None when it is not valid (any more)."""
+        hashed = token_hash(token)
+        if hashed is None:
+            return None
+        async with self.db.transaction() as tx:
+            found = await store.ticket(tx, hashed, self.identity.live_since())
+            if found is None:
+                return None
+            await self.identity.touch(tx, found.session_id, found.last_used_at)
+        scopes = scopes_of(Status(found.status))
+        return Caller(found.user_id, found.account_id, found.session_id, scopes, clean_ip(ip))
+
+    # -- looking --------------------------------------------------------------------------------
+
+    async def me(self, caller: Caller) -> Person:
+        async with self.db.transaction() as tx:
+            user = await user_by_id(tx, caller.user_id)
+            account = await store.account_by_id(tx, caller.account_id)
+        assert user is not None and account is not None, "a caller has an account"
+        return Person(user, account)
+
+    async def account(self, account_id: UUID) -> Account:
+        async with self.db.transaction() as tx:
+            account = await store.account_by_id(tx, account_id)
+        assert account is not None, "account ids come from callers and wallets"
+        return account
+
+    async def wallets(self, account_id: UUID) -> tuple[Wallet, ...]:
+        """BTC, then USD."""
+        async with self.db.transaction() as tx:
+            return await store.wallets_of(tx, account_id)
+
+    async def wallet_for(self, caller: Caller, wallet_id: UUID) -> Wallet:
+        """The caller's own wallet. Raises WalletUnknown for a missing and for a foreign one."""
+        async with self.db.transaction() as tx:
+            return await wallet_for(tx, caller, wallet_id)
+
+    async def recipient(self, wallet_id: UUID) -> Wallet:
+        """Any customer's wallet that can receive. Raises RecipientUnknown, RecipientNotActive."""
+        async with self.db.transaction() as tx:
+            return await recipient(tx, wallet_id)
+
+    async def default_wallet(self, username: str, currency: Asset | None) -> Wallet:
+        """The wallet behind a customer's name or phone number: the one of ``currency``, else the one
+        the customer chose. Raises InvalidUsername, RecipientUnknown, RecipientNotActive."""
+        async with self.db.transaction() as tx:
+            account = await _account_named(tx, username)
+            if account is None or account.status is Status.CLOSED:
+                raise RecipientUnknown
+            if account.status is not Status.ACTIVE:
+                raise RecipientNotActive
+            wallets = await store.wallets_of(tx, account.id)
+        for wallet in wallets:
+            if wallet.asset is currency or (currency is None and wallet.id == account.default_wallet_id):
+                return wallet
+        raise AssertionError("an account has a wallet of each asset")
+
+    async def limits(self, caller: Caller) -> Limits:
+        """What the caller's account may move in 24 hours, and what is left of that now."""
+        since = window_start(self.clock.now())
+        async with self.db.transaction() as tx:
+            account = await store.account_by_id(tx, caller.account_id)
+            used = {kind: await spent(tx, limit_subject(kind, caller.account_id), since) for kind in LimitKind}
+        assert account is not None, "a caller has an account"
+        now = {kind: limit_now(account.level, kind, used[kind]) for kind in LimitKind}
+        return Limits(now[LimitKind.WITHDRAWAL], now[LimitKind.INTRALEDGER], now[LimitKind.TRADE])
+
+    # -- usernames ------------------------------------------------------------------------------
+
+    async def username_available(self, name: str) -> bool:
+        """May somebody new take this name? Raises InvalidUsername for what is no name."""
+        parsed = parse_username(name)
+        if is_reserved(parsed):
+            return False
+        async with self.db.transaction() as tx:
+            return await store.account_by_username(tx, parsed) is None
+
+    async def set_username(self, caller: Caller, name: str) -> Account:
+        """Name the caller's account, once. Raises InvalidUsername, UsernameTaken, UsernameFixed."""
+        parsed = parse_username(name)
+        async with self.db.transaction() as tx:
+            account = await store.account_by_id(tx, caller.account_id)
+            assert account is not None, "a caller has an account"
+            if account.username is not None:
+                raise UsernameFixed
+            if is_reserved(parsed):
+                raise UsernameTaken
+            named = await store.name_account(tx, account.id, parsed)
+            if named is None:
+                raise UsernameTaken
+            if not named:  # another request of the same caller was quicker
+                raise UsernameFixed
+        return await self.account(caller.account_id)
+
+
+async def wallet_for(tx: Tx, caller: Caller, wallet_id: UUID) -> Wallet:
+    """As ``Accounts.wallet_for``, in the caller's transaction."""
+    wallet = await store.wallet_by_id(tx, wallet_id)
+    if wallet is None or wallet.account_id != caller.account_id:
+        raise WalletUnknown
+    return wallet
+
+
+async def recipient(tx: Tx, wallet_id: UUID) -> Wallet:
+    """As ``Accounts.recipient``, in the caller's transaction."""
+    wallet = await store.wallet_by_id(tx, wallet_id)
+    account = None if wallet is None else await store.account_by_id(tx, wallet.account_id)
+    if wallet is None or account is None or account.status is Status.CLOSED:
+        raise RecipientUnknown
+    if account.status is not Status.ACTIVE:
+        raise RecipientNotActive
+    return wallet
+
+
+async def _account_named(tx: Tx, text: str) -> Account | None:
+    """By username, else by phone number."""
+    try:
+        return await store.account_by_username(tx, parse_username(text))
+    except InvalidUsername:
+        pass
+    try:
+        return await store.account_by_phone(tx, parse_phone(text))
+    except InvalidPhone:
+        raise InvalidUsername from None
