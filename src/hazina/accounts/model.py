@@ -138,13 +138,15 @@ def limit_now(level: int, kind: LimitKind, spent: int) -> Limit:
 
 # ASCII only, so that two names that look alike are the same name.
 _USERNAME = re.compile(r"(?![13_]|bc1|lnbc1)(?=[0-9a-z_]*[a-z])[0-9a-z_]{3,50}", re.ASCII)
-_RESERVED = frozenset(
-    """
-    abuse account accounts admin administrator api app bank billing blink compliance dealer funder finance
-    hazina help helpdesk hostmaster info legal mail moderator node null official operator owner payments
-    postmaster root sales security service staff support system team treasury undefined webmaster www
-    """.split()
-)
+# fmt: off
+_RESERVED = frozenset({
+    "abuse", "account", "accounts", "admin", "administrator", "api", "app", "bank", "billing", "blink",
+    "compliance", "dealer", "finance", "funder", "hazina", "help", "helpdesk", "hostmaster", "info", "legal",
+    "mail", "moderator", "node", "null", "official", "operator", "owner", "payments", "postmaster", "root",
+    "sales", "security", "service", "staff", "support", "system", "team", "treasury", "undefined", "webmaster",
+    "www",
+})
+# fmt: on
 
 
 def parse_username(text: str) -> str:

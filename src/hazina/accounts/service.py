@@ -31,7 +31,7 @@ from hazina.accounts.model import (
     scopes_of,
     window_start,
 )
-from hazina.identity import Identity, InvalidPhone, User, clean_ip, parse_phone, token_hash, user_by_id
+from hazina.identity import Identity, InvalidPhone, User, clean_ip, parse_phone, token_hash, user_by_id, user_by_phone
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import UUID, public_id
@@ -195,6 +195,7 @@ async def _account_named(tx: Tx, text: str) -> Account | None:
     except InvalidUsername:
         pass
     try:
-        return await store.account_by_phone(tx, parse_phone(text))
+        user = await user_by_phone(tx, parse_phone(text))
     except InvalidPhone:
         raise InvalidUsername from None
+    return None if user is None else await store.account_by_user(tx, user.id)

@@ -108,12 +108,6 @@ async def account_by_username(tx: Tx, username: str) -> Account | None:
     return await tx.one(_account, _ACCOUNT + " where username = %(name)s", {"name": username})
 
 
-async def account_by_phone(tx: Tx, phone: str) -> Account | None:
-    """Through identity's table: a phone number is another name of a customer."""
-    query = _ACCOUNT + " where user_id = (select p.id from person p where p.phone = %(phone)s)"
-    return await tx.one(_account, query, {"phone": phone})
-
-
 async def wallet_by_id(tx: Tx, wallet_id: UUID) -> Wallet | None:
     return await tx.one(_wallet, _WALLET + " where id = %(id)s", {"id": wallet_id})
 

@@ -1,0 +1,48 @@
+"""Access: who asks, how far their credential goes, how much they may move, what they asked before.
+
+Owns the tables ``limit_subject``, ``limit_use`` and ``idempotency``. Limits and repeated requests are
+claims of the unit that moves the money (``CLAIMS``, ``EFFECTS``; registered with the books), so they
+are decided in the same commit and hold across processes.
+"""
+
+from hazina.access.effects import CLAIMS, EFFECTS
+from hazina.access.errors import InvalidIdempotencyKey, ReadNotAllowed, WriteNotAllowed
+from hazina.access.model import (
+    ALL_SCOPES,
+    OTHER_BODY,
+    READ_ONLY,
+    SEEN,
+    Caller,
+    Scope,
+    fingerprint,
+    idempotency_claim,
+    limit_back,
+    limit_claim,
+    require_read,
+    require_receive,
+    require_write,
+)
+from hazina.access.store import spent, sweep
+
+__all__ = [
+    "ALL_SCOPES",
+    "CLAIMS",
+    "EFFECTS",
+    "OTHER_BODY",
+    "READ_ONLY",
+    "SEEN",
+    "Caller",
+    "InvalidIdempotencyKey",
+    "ReadNotAllowed",
+    "Scope",
+    "WriteNotAllowed",
+    "fingerprint",
+    "idempotency_claim",
+    "limit_back",
+    "limit_claim",
+    "require_read",
+    "require_receive",
+    "require_write",
+    "spent",
+    "sweep",
+]

@@ -1,0 +1,102 @@
+"""Who asks, what they may do, and the claims that limits and repeated requests are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from hazina.access.errors import InvalidIdempotencyKey, ReadNotAllowed, WriteNotAllowed
+from hazina.kernel.ids import UUID
+from hazina.kernel.units import Claim, Row
+
+
+class Scope(Enum):
+    READ = "READ"  # queries
+    RECEIVE = "RECEIVE"  # make and cancel invoices and addresses
+    WRITE = "WRITE"  # every mutation, receiving included; no queries
+
+
+ALL_SCOPES = frozenset(Scope)
+READ_ONLY = frozenset({Scope.READ})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who proved who they are, and how far that goes."""
+
+    user_id: UUID
+    account_id: UUID
+    session_id: UUID | None
+    scopes: frozenset[Scope]
+    ip: str | None
+
+
+def require_read(caller: Caller) -> None:
+    if Scope.READ not in caller.scopes:
+        raise ReadNotAllowed
+
+
+def require_write(caller: Caller) -> None:
+    if Scope.WRITE not in caller.scopes:
+        raise WriteNotAllowed
+
+
+def require_receive(caller: Caller) -> None:
+    if not caller.scopes & {Scope.RECEIVE, Scope.WRITE}:
+        raise WriteNotAllowed
+
+
+# -- limits -------------------------------------------------------------------------------------
+
+
+def limit_claim(subject: str, window_s: int, cap: int, amount: int, at: datetime) -> Claim:
+    """Reserve ``amount`` of what ``subject`` may use in any ``window_s`` seconds; ``cap`` and ``amount``
+    in one minor unit, cents of a dollar. An amount equal to the rest passes. Lost with code 1 and
+    detail ``{"remaining": …}``. A subject has one window: give another window another subject."""
+    assert window_s > 0 and cap >= 0 and amount >= 0, "a limit is of something"
+    return Claim(
+        "limit", {"subject": subject, "window_s": window_s, "cap": cap, "amount": amount, "at": at.isoformat()}
+    )
+
+
+def limit_back(unit: UUID) -> Row:
+    """Return what ``unit`` reserved: its payment came to nothing. A second time changes nothing."""
+    return Row("limit_back", {"unit": str(unit)})
+
+
+# -- repeated requests --------------------------------------------------------------------------
+
+SEEN, OTHER_BODY = 1, 2
+"""Codes of a lost ``idempotency`` claim; detail is ``{"unit": …}``, the unit that won."""
+
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,98}[\x21-\x7e])?")
+
+
+def fingerprint(**request: Any) -> str:
+    """Hex SHA-256 of what makes two requests the same: plain values, named."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def idempotency_claim(account_id: UUID, operation: str, key: str, fingerprint: str, at: datetime) -> Claim:
+    """Win only if this account never asked ``operation`` with ``key``. Lost with ``SEEN`` or
+    ``OTHER_BODY``. Another account's key and another operation's are other keys. Raises
+    InvalidIdempotencyKey."""
+    assert len(fingerprint) == 64 and operation
+    if len(key) > 100 or not _KEY.fullmatch(key):
+        raise InvalidIdempotencyKey
+    return Claim(
+        "idempotency",
+        {
+            "account_id": str(account_id),
+            "operation": operation,
+            "key": key,
+            "fingerprint": fingerprint,
+            "at": at.isoformat(),
+        },
+    )

@@ -1,0 +1,200 @@
+"""Rules of the dealer: which ticks make the price, and exchange between assets.
+
+All of it is integers. The price is US cents for one bitcoin, so that no ratio is ever rounded before
+it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import NAMESPACE_URL, uuid5
+
+from hazina.kernel.ids import UUID
+from hazina.kernel.money import MSAT_PER_SAT, SAT_PER_BTC, Cents, Msats, Price
+
+MSAT_PER_BTC = MSAT_PER_SAT * SAT_PER_BTC
+
+
+# -- from ticks to the price --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a source says: US cents for one bitcoin, best bid and best ask, and when."""
+
+    bid: int
+    ask: int
+    at: datetime
+
+    @property
+    def mid(self) -> int:
+        return (self.bid + self.ask) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    stale_s: int = 60
+    """A price older than this is none."""
+    feed_timeout_s: float = 5
+    cents_min: int = 100_00
+    cents_max: int = 100_000_000_00
+    """Outside of these bounds (USD 100 and 100 million) somebody mistook a unit."""
+    spread_max_bp: int = 500
+    jump_max: int = 10
+    """A price so many times the last, up or down, is a mistake too; unless the last is an hour old."""
+    jump_memory_s: int = 3_600
+    apart_max_bp: int = 200
+    """Where there are several sources: how far one may lie from the median."""
+    ahead_max_s: int = 10
+    """How far in the future a source's clock may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A tick that was not used, and why."""
+
+    source: str
+    reason: str
+
+
+def flaw(tick: Tick, last: Price | None, now: datetime, policy: Policy) -> str | None:
+    """Why a tick cannot be used, or None."""
+    if tick.bid <= 0 or tick.ask <= 0:
+        return "not above zero"
+    if tick.bid > tick.ask:
+        return "bid above ask"
+    if not policy.cents_min <= tick.mid <= policy.cents_max:
+        return "out of bounds"
+    if (tick.ask - tick.bid) * 10_000 > tick.mid * policy.spread_max_bp:
+        return "spread too wide"
+    if tick.at > now + timedelta(seconds=policy.ahead_max_s):
+        return "from the future"
+    if tick.at < now - timedelta(seconds=policy.stale_s):
+        return "stale"
+    if last is not None and last.at > now - timedelta(seconds=policy.jump_memory_s):
+        low, high = sorted((tick.mid, last.cents_per_btc))
+        if high >= low * policy.jump_max:
+            return "too far from the last price"
+    return None
+
+
+def choose(
+    ticks: dict[str, Tick], last: Price | None, now: datetime, policy: Policy
+) -> tuple[Price | None, list[Dropped]]:
+    """The median of the sources that can be used and agree; None when none is left, or when most
+    disagree. Its time is that of the newest tick in it."""
+    dropped: list[Dropped] = []
+    good: dict[str, Tick] = {}
+    for source, tick in sorted(ticks.items()):
+        if (reason := flaw(tick, last, now, policy)) is not None:
+            dropped.append(Dropped(source, reason))
+        else:
+            good[source] = tick
+    if not good:
+        return None, dropped
+    middle = _median([tick.mid for tick in good.values()])
+    near = {s: t for s, t in good.items() if abs(t.mid - middle) * 10_000 <= middle * policy.apart_max_bp}
+    dropped += [Dropped(source, "apart from the others") for source in good if source not in near]
+    if 2 * len(near) <= len(good):
+        return None, dropped
+    price = _median([tick.mid for tick in near.values()])
+    return Price(price, "+".join(near), max(tick.at for tick in near.values())), dropped
+
+
+def _median(numbers: Sequence[int]) -> int:
+    ordered = sorted(numbers)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) // 2
+
+
+def is_fresh(price: Price, now: datetime, policy: Policy) -> bool:
+    return price.at >= now - timedelta(seconds=policy.stale_s)
+
+
+# -- exchange (Blink's rounding: nearest, exact halves down, never 0 for something) --------------
+
+
+def _ratio(amount: int, times: int, over: int) -> int:
+    """``amount * times / over`` rounded; the sign is kept aside, so that both directions agree."""
+    assert times > 0 and over > 0, "a price is above zero"
+    if amount == 0:
+        return 0
+    size = max((2 * abs(amount) * times + over - 1) // (2 * over), 1)
+    return size if amount > 0 else -size
+
+
+def cents_of(amount: Msats, price: Price) -> Cents:
+    """What ``amount`` is worth at ``price``: the nearest cent, exact halves down; at least one cent
+    for anything but nothing."""
+    return Cents(_ratio(amount.n, price.cents_per_btc, MSAT_PER_BTC))
+
+
+def msats_of(amount: Cents, price: Price) -> Msats:
+    """What ``amount`` buys at ``price``: the nearest millisatoshi, rounded as ``cents_of``."""
+    return Msats(_ratio(amount.n, MSAT_PER_BTC, price.cents_per_btc))
+
+
+def in_cents(amount: Msats | Cents, price: Price) -> Cents:
+    """Either asset in dollars: for limits and for showing."""
+    return amount if isinstance(amount, Cents) else cents_of(amount, price)
+
+
+# -- the price as Blink's clients read it (USD, minor unit: cent) --------------------------------
+
+SAT_OFFSET, CENT_OFFSET = 12, 6
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayPrice:
+    """Display minor units (cents) for one minor unit of a wallet (a satoshi, a cent): base / 10^offset."""
+
+    base: int
+    offset: int
+    currency_unit: str = "MINOR"
+
+    @property
+    def formatted_amount(self) -> str:
+        """The quotient as a plain decimal number."""
+        whole, part = divmod(self.base, 10**self.offset)
+        tail = f"{part:0{self.offset}d}".rstrip("0")
+        return f"{whole}.{tail}" if tail else str(whole)
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimePrice:
+    id: UUID
+    at: datetime
+    denominator_currency: str
+    btc_sat: DisplayPrice
+    usd_cent: DisplayPrice
+
+
+USD_CENT = DisplayPrice(10**CENT_OFFSET, CENT_OFFSET)
+
+
+def sat_price(price: Price) -> DisplayPrice:
+    """US cents for one satoshi. Exact: no digit is lost."""
+    return DisplayPrice(price.cents_per_btc * (10**SAT_OFFSET // SAT_PER_BTC), SAT_OFFSET)
+
+
+def display_price(amount: Msats | Cents, price: Price) -> DisplayPrice:
+    """``settlementPrice`` of a line in this wallet's asset."""
+    return USD_CENT if isinstance(amount, Cents) else sat_price(price)
+
+
+def realtime_price(price: Price, currency: str = "USD") -> RealtimePrice:
+    """``RealtimePrice``: its id is the same for the same moment and currency."""
+    mark = f"hazina:price:{currency}:{price.at.isoformat()}"
+    return RealtimePrice(uuid5(NAMESPACE_URL, mark), price.at, currency, sat_price(price), USD_CENT)
+
+
+def display_amount(amount: Msats | Cents, price: Price) -> str:
+    """Signed dollars with two digits: "-12.34"."""
+    return in_major(in_cents(amount, price))
+
+
+def in_major(amount: Cents) -> str:
+    whole, part = divmod(abs(amount.n), 100)
+    return f"{'-' if amount.n < 0 else ''}{whole}.{part:02d}"

@@ -1,0 +1,281 @@
+"""Nouns and rules of identity: phone numbers, codes, tokens, what may be asked how often."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+import phonenumbers
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from phonenumbers import PhoneNumberType
+
+from hazina.identity.errors import InvalidChannel, InvalidCode, InvalidPhone
+from hazina.kernel.ids import UUID
+from hazina.kernel.rates import Rate
+
+HOUR_S, DAY_S = 3_600, 86_400
+CODE_TRIES = 5
+CODE_LIFE_S = 600
+
+TOKEN_PREFIX = "hzn_st_"  # noqa: S105 - a mark by which leaked tokens are found, no secret
+TOKEN_LENGTH = 39
+"""Blink's clients take session tokens of 32 or 39 characters."""
+
+AGENT_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    phone: str  # E.164
+    language: str  # "" = not chosen
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: UUID
+    user_id: UUID
+    created_at: datetime
+    last_used_at: datetime  # exact to a minute
+    ip: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Somebody showed the right code for ``phone``. Worth one redemption."""
+
+    code_id: UUID
+    phone: str
+    ip: str | None
+
+
+class Channel(Enum):
+    SMS = "SMS"
+    WHATSAPP = "WHATSAPP"
+
+
+CODE_PER_PHONE = Rate("code_per_phone", 6, HOUR_S, HOUR_S)
+CODE_PER_IP = Rate("code_per_ip", 30, HOUR_S, HOUR_S)
+LOGIN_PER_PHONE = Rate("login_per_phone", 8, HOUR_S, HOUR_S)
+FAILED_LOGIN_PER_IP = Rate("failed_login_per_ip", 40, 6 * HOUR_S, 4 * HOUR_S)
+CODE_PER_NETWORK = Rate("code_per_network", 200, DAY_S, HOUR_S)
+CODE_PER_RANGE = Rate("code_per_range", 100, DAY_S, HOUR_S)
+CODE_PER_COUNTRY = Rate("code_per_country", 5_000, DAY_S, HOUR_S)
+CODE_IN_ALL = Rate("code_in_all", 20_000, DAY_S, HOUR_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and to whom codes are sent. The first four rates are Blink's; the others bound what a
+    pumping attack can cost: by network, by range of a thousand numbers, by country and in all.
+    None switches a rate off."""
+
+    code_per_phone: Rate = CODE_PER_PHONE
+    code_per_ip: Rate = CODE_PER_IP
+    login_per_phone: Rate = LOGIN_PER_PHONE
+    failed_login_per_ip: Rate = FAILED_LOGIN_PER_IP
+    code_per_network: Rate | None = CODE_PER_NETWORK
+    code_per_range: Rate | None = CODE_PER_RANGE
+    code_per_country: Rate | None = CODE_PER_COUNTRY
+    code_in_all: Rate | None = CODE_IN_ALL
+    countries: frozenset[str] | None = None
+    """ISO codes that codes are sent to; None: every country. Numbers of no country never."""
+    count_loopback: bool = True
+    """False where the outside is a sandbox: this machine's own tests share one address."""
+    session_idle_s: int = 365 * DAY_S
+    """A session that was not used for so long is over."""
+
+
+SANDBOX_POLICY = Policy(
+    code_per_network=None, code_per_range=None, code_per_country=None, code_in_all=None, count_loopback=False
+)
+"""Messages cost nothing there. The limits for a phone stay, and those for addresses from outside."""
+
+
+# -- phones -------------------------------------------------------------------------------------
+
+_PHONE = re.compile(r"(?:\+|00)?[0-9][0-9 ().-]{3,29}", re.ASCII)
+_NEVER = frozenset(
+    {
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+        PhoneNumberType.TOLL_FREE,
+        PhoneNumberType.UAN,
+        PhoneNumberType.PAGER,
+        PhoneNumberType.VOICEMAIL,
+    }
+)
+
+
+def parse_phone(text: str) -> str:
+    """E.164 of what a person typed: blanks, brackets and dots are dropped, a leading 00 or a missing +
+    is mended. Raises ``InvalidPhone`` for what the numbering plans do not know, letters, other
+    scripts' digits and extensions."""
+    typed = text.strip(" ") if len(text) <= 40 else ""
+    if not _PHONE.fullmatch(typed):
+        raise InvalidPhone
+    digits = re.sub(r"[^0-9]", "", typed)
+    number = _parsed("+" + (digits[2:] if typed.startswith("00") else digits))
+    if number is None:
+        raise InvalidPhone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def reads_as_phone(text: str) -> bool:
+    """Would somebody's phone dial this? (letters count as keys: "800flowers" would)"""
+    return _parsed("+" + text) is not None
+
+
+def _parsed(text: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def country_of(phone: str) -> str | None:
+    """ISO code of the number's country; None for satellite and other numbers of no country."""
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(phone, None))
+    return region if region is not None and len(region) == 2 and region.isalpha() else None
+
+
+def is_served(phone: str, policy: Policy) -> bool:
+    """May a code be sent there?"""
+    country = country_of(phone)
+    if country is None or (policy.countries is not None and country not in policy.countries):
+        return False
+    return phonenumbers.number_type(phonenumbers.parse(phone, None)) not in _NEVER
+
+
+def parse_channel(text: str) -> Channel:
+    """Raises ``InvalidChannel`` for anything but SMS and WHATSAPP (in any case)."""
+    if len(text) <= 20:
+        for channel in Channel:
+            if text.upper() == channel.value:
+                return channel
+    raise InvalidChannel
+
+
+# -- codes --------------------------------------------------------------------------------------
+
+# A code has a million values, so no hash hides it for ever from who reads the row; it must hold for
+# the code's ten minutes. A salted SHA-256 falls in a second. Argon2id with these costs takes some
+# 20 ms a guess: hours of one core, and the salt makes every row a search of its own. (A keyed hash
+# would do too, but then the bank would have one more secret to keep.)
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+NO_CODE = _HASHER.hash(secrets.token_hex(16))
+"""Compared with where there is no code: the answer takes as long."""
+
+
+def new_code() -> str:
+    """Six digits."""
+    return f"{secrets.randbelow(1_000_000):06d}"
+
+
+def parse_code(text: str) -> str:
+    """Raises ``InvalidCode`` for anything but six digits 0-9."""
+    if len(text) > 20 or not re.fullmatch(r"[0-9]{6}", text.strip(" ")):
+        raise InvalidCode
+    return text.strip(" ")
+
+
+def hash_code(code: str) -> str:
+    """Slow on purpose: call it in a thread."""
+    return _HASHER.hash(code)
+
+
+def code_matches(hash_: str, code: str) -> bool:
+    """In constant time; slow on purpose: call it in a thread."""
+    try:
+        return _HASHER.verify(hash_, code)
+    except VerifyMismatchError:
+        return False
+
+
+def code_message(code: str) -> str:
+    """One SMS: only letters of the GSM 7-bit alphabet, under 160 of them."""
+    return f"Your Hazina code is {code}. It is valid for {CODE_LIFE_S // 60} minutes."
+
+
+# -- tokens -------------------------------------------------------------------------------------
+
+_ALNUM = string.ascii_letters + string.digits
+_TOKEN = re.compile(TOKEN_PREFIX + r"[0-9A-Za-z]{32}", re.ASCII)
+
+
+def new_token() -> str:
+    """A session token: 190 random bits behind a prefix."""
+    return TOKEN_PREFIX + "".join(secrets.choice(_ALNUM) for _ in range(TOKEN_LENGTH - len(TOKEN_PREFIX)))
+
+
+def token_hash(token: str) -> bytes | None:
+    """SHA-256, the form at rest (a random token needs no slow hash); None: no token of ours."""
+    if len(token) != TOKEN_LENGTH or not _TOKEN.fullmatch(token):
+        return None
+    return hashlib.sha256(token.encode()).digest()
+
+
+# -- where a request comes from -----------------------------------------------------------------
+
+
+def clean_ip(text: str | None) -> str | None:
+    """The address in its usual form; None for what is none."""
+    if text is None or len(text) > 60:
+        return None
+    try:
+        address = ipaddress.ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def clean_agent(text: str | None) -> str | None:
+    """What a client calls itself, fit for showing."""
+    shown = "".join(c for c in (text or "")[:AGENT_MAX] if c.isprintable()).strip()
+    return shown or None
+
+
+def ip_keys(ip: str | None) -> tuple[str, str]:
+    """Keys to count an address and its network by. One IPv6 customer holds a whole /64. Requests of
+    unknown origin share one key."""
+    if ip is None:
+        return "unknown", "unknown"
+    wide = (64, 48) if ipaddress.ip_address(ip).version == 6 else (32, 24)
+    one, net = (ipaddress.ip_network(f"{ip}/{bits}", strict=False) for bits in wide)
+    return str(one), str(net)
+
+
+def _counts(ip: str | None, policy: Policy) -> bool:
+    return policy.count_loopback or ip is None or not ipaddress.ip_address(ip).is_loopback
+
+
+def code_rates(phone: str, ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:
+    """What one request for a code is counted under."""
+    one, net = ip_keys(ip)
+    wanted: list[tuple[Rate | None, str]] = [
+        (policy.code_per_phone, phone),
+        (policy.code_per_range, phone[:-3]),
+        (policy.code_per_country, country_of(phone) or ""),
+        (policy.code_in_all, ""),
+    ]
+    if _counts(ip, policy):
+        wanted += [(policy.code_per_ip, one), (policy.code_per_network, net)]
+    return [(rate, key) for rate, key in wanted if rate is not None]
+
+
+def login_rates(phone: str, ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:
+    """What one try of a code is counted under; returned when the code is right."""
+    wanted = [(policy.login_per_phone, phone)]
+    if _counts(ip, policy):
+        wanted.append((policy.failed_login_per_ip, ip_keys(ip)[0]))
+    return wanted
