@@ -16,6 +16,7 @@ from hazina.accounts.errors import (
 from hazina.accounts.model import (
     LIMIT_WINDOW_S,
     Account,
+    Holder,
     Limit,
     LimitKind,
     Limits,

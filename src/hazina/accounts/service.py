@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hazina import ledger
 from hazina.access import Caller, spent
 from hazina.accounts import store
 from hazina.accounts.errors import (
@@ -36,6 +35,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset
+from hazina.ledger import open_account
 
 DISPLAY_CURRENCY = "USD"
 
@@ -70,7 +70,7 @@ class Accounts:
         account = Account(account_id, user.id, None, NEW_LEVEL, Status.ACTIVE, wallets[0][0], DISPLAY_CURRENCY, now)
         if await store.put_account(tx, account):
             for wallet_id, asset in wallets:
-                number = await ledger.open_account(tx, asset, floor=0)
+                number = await open_account(tx, asset, floor=0)
                 await store.put_wallet(tx, Wallet(wallet_id, account_id, asset, number), now)
 
     async def caller(self, token: str, ip: str | None) -> Caller | None:

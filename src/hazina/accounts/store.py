@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg.errors
 
-from hazina.accounts.model import Account, Status, Wallet
+from hazina.accounts.model import Account, Holder, Status, Wallet
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import UUID
 from hazina.kernel.money import Asset

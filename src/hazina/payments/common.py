@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from hazina.access import Caller
-from hazina.accounts import Accounts, Holder, WalletUnknown, holders, level_cap, limit_subject
+from hazina.accounts import Accounts, Holder, LimitKind, WalletUnknown, holders, limit_for
 from hazina.dealer import Prices, cents_of
+from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import Refusal, Unavailable
@@ -17,7 +18,6 @@ from hazina.kernel.events import Hub
 from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.kernel.units import Claim
 from hazina.ledger import Books, Code, Result, balances
-from hazina.payments import postings
 from hazina.payments.errors import (
     AccountNotActive,
     InsufficientBalance,
@@ -52,7 +52,7 @@ class Parts:
     accounts: Accounts
     prices: Prices
     lightning: Lightning
-    network: str  # of invoices: bc, tb, tbs or bcrt
+    network: Network
     policy: Policy = field(default_factory=Policy)
     pulse: Pulse = field(default_factory=Pulse)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)  # keeps them from being collected
@@ -128,7 +128,7 @@ async def own_wallet(tx: Tx, caller: Caller, wallet_id: UUID) -> Holder:
 
 def may_move(holder: Holder) -> None:
     """Raises AccountNotActive."""
-    if not holder.account.can_move:
+    if not holder.active:
         raise AccountNotActive()
 
 
@@ -142,11 +142,6 @@ def volume(amount: Msats | Cents, price: Price | None) -> Cents:
     return cents_of(amount, price)
 
 
-def limit_of(holder: Holder, kind: str, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:
-    """The claim that reserves the day's volume: ``withdrawal``, ``intraledger`` or ``trade``."""
-    return postings.volume_claim(
-        limit_subject(kind, holder.account.id),
-        level_cap(holder.account.level, kind),
-        volume(amount, price),
-        parts.clock.now(),
-    )
+def limit_of(holder: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:
+    """The claim that reserves part of the day's volume."""
+    return limit_for(holder.account, kind, volume(amount, price), parts.clock.now())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Literal
 from uuid import UUID
 
+from hazina.access import fingerprint
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price
 from hazina.payments.errors import AmountTooLarge, InvalidAmount, MemoTooLong
@@ -90,7 +89,10 @@ class SendInternal:
     key: str | None = None
 
     def fingerprint(self) -> str:
-        return fingerprint(self.wallet_id, self.recipient_wallet_id, self.amount.asset, self.amount.n, self.memo)
+        return fingerprint(
+            wallet=self.wallet_id, to=self.recipient_wallet_id, asset=self.amount.asset.name, amount=self.amount.n,
+            memo=self.memo,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class SendInvoice:
     key: str | None = None
 
     def fingerprint(self) -> str:
-        return fingerprint(self.wallet_id, self.payment_request, self.amount and self.amount.n, self.memo)
+        amount = self.amount.n if self.amount else None
+        return fingerprint(wallet=self.wallet_id, request=self.payment_request, amount=amount, memo=self.memo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +248,6 @@ class Probe:
 
     fee: Msats
     refusal: Refusal | None = None
-
-
-def fingerprint(*parts: object) -> str:
-    """SHA-256 of what was asked: the same key with another fingerprint is another request."""
-    return hashlib.sha256(json.dumps([str(p) for p in parts]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def positive(amount: Msats | Cents) -> None:

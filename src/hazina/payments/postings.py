@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from hazina.access import idempotency_claim, limit_back, limit_claim
+from hazina.access import idempotency_claim, limit_back
 from hazina.kernel.events import fact
 from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
@@ -34,8 +34,6 @@ from hazina.payments.model import (
 
 RECEIPTS = UUID("5b6cf0d5-5f2a-5d7e-9a0d-6a3c0e6d4f11")
 """Namespace of receipt ids: one receipt for each payment hash."""
-
-LIMIT_WINDOW_S = 86_400
 
 
 def receipt_id(payment_hash: bytes) -> UUID:
@@ -62,13 +60,9 @@ def hash_claim(payment: Payment) -> Claim:
     return Claim("payment_hash", {"hash": payment.payment_hash.hex(), "payment": str(payment.id)})
 
 
-def volume_claim(subject: str, cap: Cents, volume: Cents, now: datetime) -> Claim:
-    return limit_claim(subject, LIMIT_WINDOW_S, cap.n, volume.n, now)
-
-
-def key_claim(payment: Payment, operation: str, key: str, fingerprint: str) -> Claim:
+def key_claim(payment: Payment, operation: str, key: str, fingerprint: str, now: datetime) -> Claim:
     assert payment.account_id is not None
-    return idempotency_claim(payment.account_id, operation, key, fingerprint)
+    return idempotency_claim(payment.account_id, operation, key, fingerprint, now)
 
 
 # --- rows -------------------------------------------------------------------------------------------

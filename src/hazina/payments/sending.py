@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from hazina.access import Caller
-from hazina.accounts import Holder, WalletUnknown, holders
+from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.kernel import bolt11
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
@@ -57,6 +58,8 @@ from hazina.payments.ports import AlreadySettled, NodeRefused, NodeSilent, Outgo
 
 log = structlog.get_logger("hazina.payments")
 
+FAR_FUTURE = 4_102_444_800
+"""1 January 2100, unix seconds: an invoice that lives longer is taken to end then."""
 INSIDE_TRIES = 6
 """How often a silent node is asked to cancel its copy of an invoice that is being paid inside."""
 
@@ -90,9 +93,9 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     me, other = party(payer), party(payee)
     sent = postings.statement_line(payment, me, other, Direction.SEND, now, memo=order.memo)
     received = postings.statement_line(payment, other, me, Direction.RECEIVE, now, memo=order.memo)
-    kind = "trade" if payer.account.id == payee.account.id else "intraledger"
+    kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [
-        *_key_claims(payment, "send_internal", order.key, order.fingerprint()),
+        *_key_claims(payment, "send_internal", order.key, order.fingerprint(), now),
         limit_of(payer, kind, order.amount, price, parts),
     ]
     result = await parts.books.commit(postings.transfer_inside(payment, sent, received, claims, now))
@@ -101,8 +104,8 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     return await _replay_or_refuse(parts, caller, result, payment)
 
 
-def _key_claims(payment: Payment, operation: str, key: str | None, fingerprint: str) -> list[Claim]:
-    return [] if key is None else [postings.key_claim(payment, operation, key, fingerprint)]
+def _key_claims(payment: Payment, operation: str, key: str | None, mark: str, now: datetime) -> list[Claim]:
+    return [] if key is None else [postings.key_claim(payment, operation, key, mark, now)]
 
 
 async def _replay_or_refuse(parts: Parts, caller: Caller, result: Result, payment: Payment) -> Sent:
@@ -115,44 +118,20 @@ async def _replay_or_refuse(parts: Parts, caller: Caller, result: Result, paymen
 # --- invoices ---------------------------------------------------------------------------------------
 
 
-def read_invoice(text: str, network: str) -> bolt11.Invoice11:
-    """Raises InvoiceUnreadable, InvoiceForeignNetwork. A ``lightning:`` prefix is taken off."""
-    stripped = text.strip()
-    if stripped[:10].lower() == "lightning:":
-        stripped = stripped[10:]
-    try:
-        invoice = bolt11.decode(stripped)
-    except bolt11.Bolt11Error as error:
-        raise InvoiceUnreadable(f"{InvoiceUnreadable.message} {error}") from error
-    if invoice.network != network:
-        raise InvoiceForeignNetwork()
-    return invoice
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An invoice and its text in the one form that is stored and compared: lower case, no prefix."""
 
+    text: str
+    says: bolt11.Invoice11
 
-def amount_to_pay(invoice: bolt11.Invoice11, wished: Msats | None) -> Msats:
-    """Raises InvoiceHasAmount, InvoiceNeedsAmount, InvalidAmount. Parts of a satoshi are rounded up: the
-    customer pays whole ones."""
-    if invoice.amount_msat is None:
-        if wished is None:
-            raise InvoiceNeedsAmount()
-        positive(wished)
-        return wished
-    if wished is not None:
-        raise InvoiceHasAmount()
-    amount = Msats(invoice.amount_msat)
-    positive(amount)
-    return amount
-
-
-def expires_at(invoice: bolt11.Invoice11) -> datetime:
-    return datetime.fromtimestamp(invoice.timestamp + min(invoice.expiry_s, 10 * 365 * 86_400), UTC)
-
-
-async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent:
+    @property
+    async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent:
     """Pay a BOLT11 invoice: inside when it is ours, else over Lightning. Already paid comes before in
     progress, and that before expired: an answer about money outranks one about paper."""
     memo_fits(order.memo)
-    invoice = read_invoice(order.payment_request, parts.network)
+    reading = read_invoice(order.payment_request, parts.network)
+    invoice = reading.says
     amount = amount_to_pay(invoice, order.amount)
     now = parts.clock.now()
     async with parts.db.transaction() as tx:
@@ -166,15 +145,15 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
         raise ExchangeUnavailable()
     if earlier is not None and (earlier.state.final or order.key is None):
         return await _already(parts, caller, earlier)
-    if ours is not None and ours.payment_request.lower() != invoice.text:
+    if ours is not None and ours.payment_request != reading.text:
         raise InvoiceUnreadable("The invoice carries the payment hash of another invoice of this bank.")
     if ours is not None and ours.state is InvoiceState.PAID and earlier is None:
         return Sent("ALREADY_PAID")
-    if now >= expires_at(invoice) and earlier is None:
+    if now >= reading.expires_at and earlier is None:
         raise InvoiceExpired()
     if ours is not None:
         return await _send_inside(parts, caller, order, payer, ours, amount)
-    return await _send_out(parts, caller, order, payer, invoice, amount, quoted)
+    return await _send_out(parts, caller, order, payer, reading, amount, quoted)
 
 
 async def _already(parts: Parts, caller: Caller, earlier: Payment) -> Sent:
@@ -192,7 +171,7 @@ async def _send_out(
     caller: Caller,
     order: SendInvoice,
     payer: Holder,
-    invoice: bolt11.Invoice11,
+    reading: Reading,
     amount: Msats,
     quoted: Msats | None,
 ) -> Sent:
@@ -202,16 +181,16 @@ async def _send_out(
     payment = Payment(
         new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, ceiling.n,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
-        payment_hash=invoice.payment_hash, payment_request=invoice.text, node=parts.lightning.name,
-        memo=order.memo or invoice.description or None, price=price, expires_at=expires_at(invoice),
+        payment_hash=reading.says.payment_hash, payment_request=reading.text, node=parts.lightning.name,
+        memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
     )  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), None, Direction.SEND, now,
         status=LineStatus.PENDING, fee=payment.fee_max, memo=payment.memo,
     )  # fmt: skip
     claims = [
-        *_key_claims(payment, "send_invoice", order.key, order.fingerprint()),
-        limit_of(payer, "withdrawal", amount, price, parts),
+        *_key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
+        limit_of(payer, LimitKind.WITHDRAWAL, amount, price, parts),
         postings.hash_claim(payment),
     ]
     result = await parts.books.commit(postings.set_aside(payment, line, claims, now, _first_look(parts, now)))
@@ -242,9 +221,9 @@ async def _send_inside(
         payment, party(payer), party(payee), Direction.SEND, now,
         status=LineStatus.PENDING, memo=order.memo or invoice.memo,
     )  # fmt: skip
-    kind = "trade" if payer.account.id == payee.account.id else "intraledger"
+    kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [
-        *_key_claims(payment, "send_invoice", order.key, order.fingerprint()),
+        *_key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
         limit_of(payer, kind, amount, price, parts),
         postings.hash_claim(payment),
         postings.invoice_claim(invoice.payment_hash, InvoiceState.OPEN, InvoiceState.CLOSING),
@@ -494,7 +473,8 @@ async def reconcile(parts: Parts, limit: int = 100) -> int:
 async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | None) -> Probe:
     """What paying this invoice will cost at most. The answer is kept for a few minutes as the ceiling of
     the payment, so that the customer never pays more than was shown."""
-    invoice = read_invoice(text, parts.network)
+    reading = read_invoice(text, parts.network)
+    invoice = reading.says
     amount = amount_to_pay(invoice, wished)
     now = parts.clock.now()
     async with parts.db.transaction() as tx:
@@ -502,7 +482,7 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
         ours = await store.invoice(tx, invoice.payment_hash)
     if payer.wallet.asset is not Asset.BTC:
         raise ExchangeUnavailable()
-    if now >= expires_at(invoice):
+    if now >= reading.expires_at:
         raise InvoiceExpired()
     if ours is not None:
         return Probe(Msats(0))
@@ -510,7 +490,7 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
     ceiling = fee_ceiling(amount, parts.policy)
     try:
         found = await parts.lightning.quote(
-            invoice.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
+            reading.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
         )
     except (NodeSilent, NodeRefused):
         found = None
