@@ -126,7 +126,35 @@ class Reading:
     says: bolt11.Invoice11
 
     @property
-    async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent:
+    def expires_at(self) -> datetime:
+        return datetime.fromtimestamp(min(self.says.expires_at, FAR_FUTURE), UTC)
+
+
+def read_invoice(text: str, network: bolt11.Network) -> Reading:
+    """Raises InvoiceUnreadable, InvoiceForeignNetwork."""
+    try:
+        says = bolt11.decode(text, network)
+    except bolt11.Bolt11Error as error:
+        if error.code is bolt11.Bolt11Code.WRONG_NETWORK:
+            raise InvoiceForeignNetwork() from error
+        raise InvoiceUnreadable(f"{InvoiceUnreadable.message} {error}", cause=error.code.value) from error
+    return Reading(text.strip().lower().removeprefix("lightning:"), says)
+
+
+def amount_to_pay(invoice: bolt11.Invoice11, wished: Msats | None) -> Msats:
+    """Raises InvoiceHasAmount, InvoiceNeedsAmount, InvalidAmount."""
+    if invoice.amount is None:
+        if wished is None:
+            raise InvoiceNeedsAmount()
+        positive(wished)
+        return wished
+    if wished is not None:
+        raise InvoiceHasAmount()
+    positive(invoice.amount)
+    return invoice.amount
+
+
+async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent:
     """Pay a BOLT11 invoice: inside when it is ours, else over Lightning. Already paid comes before in
     progress, and that before expired: an answer about money outranks one about paper."""
     memo_fits(order.memo)
