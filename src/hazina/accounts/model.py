@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 
 from hazina.access import ALL_SCOPES, READ_ONLY, Scope, limit_claim
 from hazina.accounts.errors import InvalidUsername
@@ -21,12 +21,21 @@ class Status(Enum):
     CLOSED = "closed"  # may not even log in
 
 
+class Level(IntEnum):
+    """How well the bank knows a customer; Blink's names."""
+
+    ZERO = 0  # a device
+    ONE = 1  # a phone
+    TWO = 2  # a person with papers
+    THREE = 3  # a business
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     id: UUID
     user_id: UUID
     username: str | None
-    level: int  # 0 a device, 1 a phone, 2 a person with papers, 3 a business
+    level: Level
     status: Status
     default_wallet_id: UUID
     display_currency: str  # ISO 4217
@@ -72,7 +81,7 @@ def scopes_of(status: Status) -> frozenset[Scope]:
     return ALL_SCOPES if status is Status.ACTIVE else READ_ONLY
 
 
-NEW_LEVEL = 1
+NEW_LEVEL = Level.ONE
 """Whoever comes with a phone."""
 
 
@@ -109,7 +118,7 @@ class Limits:
     convert: Limit
 
 
-def level_cap(level: int, kind: LimitKind) -> Cents:
+def level_cap(level: Level, kind: LimitKind) -> Cents:
     """What an account of ``level`` may move in any 24 hours."""
     return Cents(_CAPS[kind][level])
 
@@ -129,7 +138,7 @@ def window_start(at: datetime) -> datetime:
     return at - timedelta(seconds=LIMIT_WINDOW_S)
 
 
-def limit_now(level: int, kind: LimitKind, spent: int) -> Limit:
+def limit_now(level: Level, kind: LimitKind, spent: int) -> Limit:
     total = level_cap(level, kind)
     return Limit(total, Cents(max(total.n - spent, 0)), LIMIT_WINDOW_S)
 

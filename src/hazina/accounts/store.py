@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg.errors
 
-from hazina.accounts.model import Account, Holder, Status, Wallet
+from hazina.accounts.model import Account, Holder, Level, Status, Wallet
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import UUID
 from hazina.kernel.money import Asset
@@ -21,7 +21,7 @@ _WALLET = "select id, account_id, asset, ledger_account from wallet"
 def _account(
     id_: UUID, user_id: UUID, username: str | None, level: int, status: str, default: UUID, currency: str, at: datetime
 ) -> Account:
-    return Account(id_, user_id, username, level, Status(status), default, currency, at)
+    return Account(id_, user_id, username, Level(level), Status(status), default, currency, at)
 
 
 def _wallet(id_: UUID, account_id: UUID, asset: int, ledger_account: int) -> Wallet:
@@ -64,7 +64,7 @@ async def put_account(tx: Tx, account: Account) -> bool:
         {
             "id": account.id,
             "user": account.user_id,
-            "level": account.level,
+            "level": int(account.level),
             "status": account.status.value,
             "default": account.default_wallet_id,
             "currency": account.display_currency,
