@@ -1,0 +1,57 @@
+"""The ledger owns the books: accounts of one asset each, and every movement of money between them.
+
+Double entry in integer minor units. Money moves by units (claims, one transaction of ordered legs,
+rows), which ``Books.commit`` takes to the group writer, or ``apply_units`` does as the last step of a
+transaction of one's own. The same id again is the same movement. PostgreSQL itself holds that entries
+are only added, that each transaction sums to zero in each asset, and that no floor is passed.
+"""
+
+from hazina.ledger.apply import apply_units
+from hazina.ledger.errors import LedgerBusy, LedgerUnavailable, OutcomeUnknown
+from hazina.ledger.model import (
+    Balance,
+    Bank,
+    Code,
+    Entry,
+    Leg,
+    Op,
+    Registry,
+    Result,
+    Txn,
+    Unit,
+    hold,
+    post_hold,
+    transfer,
+    void_hold,
+)
+from hazina.ledger.service import Books
+from hazina.ledger.store import balances, close_account, entries, open_account
+from hazina.ledger.writer import Figures, Limits
+
+__all__ = [
+    "Balance",
+    "Bank",
+    "Books",
+    "Code",
+    "Entry",
+    "Figures",
+    "LedgerBusy",
+    "LedgerUnavailable",
+    "Leg",
+    "Limits",
+    "Op",
+    "OutcomeUnknown",
+    "Registry",
+    "Result",
+    "Txn",
+    "Unit",
+    "apply_units",
+    "balances",
+    "close_account",
+    "entries",
+    "hold",
+    "open_account",
+    "post_hold",
+    "transfer",
+    "void_hold",
+]
