@@ -9,8 +9,8 @@ are only added, that each transaction sums to zero in each asset, and that no fl
 from hazina.ledger.apply import apply_units
 from hazina.ledger.errors import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 from hazina.ledger.model import (
+    BANK,
     Balance,
-    Bank,
     Code,
     Entry,
     Leg,
@@ -29,8 +29,8 @@ from hazina.ledger.store import balances, close_account, entries, open_account
 from hazina.ledger.writer import Figures, Limits
 
 __all__ = [
+    "BANK",
     "Balance",
-    "Bank",
     "Books",
     "Code",
     "Entry",

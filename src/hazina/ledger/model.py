@@ -16,7 +16,7 @@ LEGS_MAX = 20
 """Most legs of one transaction."""
 
 
-class Bank(IntEnum):
+class BANK(IntEnum):
     """The bank's own accounts, made by the migration. They have no floor: what the outside paid in
     stands as a negative balance of LIGHTNING_BTC or ISSUED_USD."""
 

@@ -31,7 +31,7 @@ from hazina.kernel.errors import Refusal
 from hazina.ledger import store
 from hazina.ledger.apply import apply_in_pipeline
 from hazina.ledger.errors import LedgerBusy, LedgerUnavailable, OutcomeUnknown
-from hazina.ledger.model import Bank, Leg, Op, Registry, Result, Txn, Unit
+from hazina.ledger.model import BANK, Leg, Op, Registry, Result, Txn, Unit
 
 log = structlog.get_logger("hazina.ledger")
 
@@ -269,7 +269,7 @@ class Writer:
     async def _warm(self, tx: Tx) -> None:
         """The first calls of a session compile and plan; let them be calls that are rolled back."""
         ref = uuid4()
-        payer, payee = Bank.ISSUED_USD, Bank.ROUNDING_USD
+        payer, payee = BANK.ISSUED_USD, BANK.ROUNDING_USD
         legs = (Leg(Op.HOLD, payer, payee, 1, ref), Leg(Op.POST, payer, payee, 1, ref))
         with contextlib.suppress(psycopg.errors.LockNotAvailable):
             await store.stored(tx, [ref])

@@ -68,6 +68,6 @@ create table ledger.hold (
     constraint hold_closed check ((state = 0) = (closed_by is null))
 ) with (fillfactor = 80);
 
--- The bank's own accounts, without floors (hazina.ledger.Bank): lightning, rounding and fees in
+-- The bank's own accounts, without floors (hazina.ledger.BANK): lightning, rounding and fees in
 -- bitcoin (asset 1); issued and rounding in dollars (asset 2).
 insert into ledger.account (id, asset, floor) values (1, 1, null), (2, 1, null), (3, 1, null), (4, 2, null), (5, 2, null);
