@@ -1,0 +1,160 @@
+"""All the wiring. Read from top to bottom it is the architecture: adapters first, then the contexts
+from the lowest layer up. Nothing else in the program builds what it uses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import procrastinate
+import structlog
+
+from hazina import access, payments
+from hazina.accounts import Accounts
+from hazina.adapters.exchange import feed
+from hazina.adapters.lnd import Lnd
+from hazina.adapters.twilio import Twilio
+from hazina.dealer import Prices
+from hazina.identity import Identity
+from hazina.kernel import events, jobs
+from hazina.kernel.background import every, lead
+from hazina.kernel.bolt11 import Network
+from hazina.kernel.clock import Clock, SystemClock
+from hazina.kernel.db import Database
+from hazina.kernel.events import FACT, Hub
+from hazina.ledger import Books
+from hazina.payments import Parts, Payments
+from hazina.settings import Settings
+
+log = structlog.get_logger("hazina.app")
+
+NETWORKS = {
+    "mainnet": Network.MAIN,
+    "testnet": Network.TEST,
+    "signet": Network.SIGNET,
+    "regtest": Network.REGTEST,
+}
+PRICE_EVERY_S = 2.0
+RECONCILE_EVERY_S = 1.0
+SWEEP_EVERY_S = 30.0
+FACTS_KEPT = timedelta(days=3)
+KEYS_KEPT = timedelta(days=7)
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """The whole bank, built. ``start`` before use, ``stop`` after."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    hub: Hub
+    books: Books
+    lightning: Lnd
+    sms: Twilio
+    identity: Identity
+    accounts: Accounts
+    prices: Prices
+    payments: Payments
+    queue: procrastinate.App
+    closing: tuple[Callable[[], Awaitable[None]], ...]
+
+    async def start(self) -> None:
+        """Connect. Raises psycopg.OperationalError when the database is away."""
+        await self.db.open()
+        await self.books.open()
+
+    async def stop(self) -> None:
+        """Finish what the books have begun, then let go of everything."""
+        for part in (self.books.close, *self.closing, self.db.close):
+            with contextlib.suppress(Exception):
+                await part()
+
+    def listening(self) -> Mapping[str, Background]:
+        """What runs beside the requests in every process that serves the API."""
+        return {"facts": self.hub.run}
+
+    def working(self) -> Mapping[str, Background]:
+        """What a worker does. Any number of workers may run."""
+
+        async def jobs_work() -> None:
+            async with self.queue.open_async():
+                await jobs.work(self.queue, self.settings.worker_concurrency)
+
+        async def watch() -> None:
+            await lead(self.db.url, f"watch:{self.lightning.name}", self.payments.watch)
+
+        return {
+            "prices": lambda: every(PRICE_EVERY_S, "prices", self.prices.refresh),
+            "watch": watch,
+            "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
+            "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
+            "jobs": jobs_work,
+        }
+
+
+def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Policy | None = None) -> Bank:
+    """The bank that ``settings`` describe; nothing is connected yet."""
+    clock = clock or SystemClock()
+    assert settings.database_url is not None and settings.lnd is not None and settings.twilio is not None
+    db = Database(settings.database_url.get_secret_value(), settings.database_pool)
+
+    lightning = Lnd.of(settings.lnd)
+    sms = Twilio.of(settings.twilio)
+    feeds = tuple(feed(one.name, one.base_url) for one in settings.price_feeds)
+
+    hub = Hub(db)
+    books = Books(
+        db,
+        claims=(*access.CLAIMS, *payments.CLAIMS),
+        effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
+    )
+    identity = Identity(db, clock, sms)
+    accounts = Accounts(db, clock, identity)
+    prices = Prices(db, clock, feeds)
+    paying = Payments(
+        Parts(
+            db, clock, books, hub, accounts, prices, lightning,
+            NETWORKS[settings.network], policy or payments.Policy(),
+        )  # fmt: skip
+    )
+    queue = jobs.queue(db.url)
+    _schedule(queue, db, clock)
+    closing = (lightning.close, sms.close, *(one.close for one in feeds))
+    return Bank(settings, db, clock, hub, books, lightning, sms, identity, accounts, prices, paying, queue, closing)
+
+
+def _schedule(queue: procrastinate.App, db: Database, clock: Clock) -> None:
+    """What runs by the clock, once among all workers."""
+
+    async def tidy() -> None:
+        now = clock.now()
+        async with db.transaction() as tx:
+            await events.forget_facts(tx, now - FACTS_KEPT)
+            await access.sweep(tx, now - KEYS_KEPT)
+
+    jobs.retry_stalled(queue)
+    jobs.schedule(queue, "hazina.tidy", "0 17 3 * * *", tidy)
+
+
+async def running(bank: Bank) -> contextlib.AsyncExitStack:
+    """Start the bank with all its background parts in this task's loop: for tests and scripts. Closing the
+    stack stops it."""
+    stack = contextlib.AsyncExitStack()
+    await bank.start()
+    stack.push_async_callback(bank.stop)
+    tasks = [asyncio.create_task(run(), name=name) for name, run in {**bank.listening(), **bank.working()}.items()]
+
+    async def end() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    stack.push_async_callback(end)
+    return stack
