@@ -17,7 +17,7 @@ from hazina.kernel.events import fact
 from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
 from hazina.kernel.units import Claim, Row
-from hazina.ledger import Bank, Txn, Unit, hold, post_hold, transfer, void_hold
+from hazina.ledger import BANK, Txn, Unit, hold, post_hold, transfer, void_hold
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -236,7 +236,7 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
     charged = min(fee.n, payment.fee_max)
     legs = [post_hold(payment.src, payment.dst, Msats(payment.amount + charged), hold_id(payment.id))]
     if fee.n > charged:
-        legs.append(transfer(Bank.FEES_BTC, payment.dst, Msats(fee.n - charged)))
+        legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - charged)))
     unit_id = derived(payment.id, "settle")
     return Unit(
         id=unit_id,
@@ -302,9 +302,9 @@ def receive(payment: Payment, line: Line, invoice: Invoice, arrived: Msats, now:
     whole, rest = split_receipt(arrived)
     legs = []
     if whole:
-        legs.append(transfer(Bank.LIGHTNING_BTC, payment.dst, whole))
+        legs.append(transfer(BANK.LIGHTNING_BTC, payment.dst, whole))
     if rest:
-        legs.append(transfer(Bank.LIGHTNING_BTC, Bank.ROUNDING_BTC, rest))
+        legs.append(transfer(BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, rest))
     shown = (payment_row(payment, now, None), line_row(line), line_fact(line)) if whole else ()
     return Unit(
         id=payment.id,
@@ -317,7 +317,7 @@ def receive(payment: Payment, line: Line, invoice: Invoice, arrived: Msats, now:
 def issue_dollars(payment: Payment, line: Line, claims: Sequence[Claim], now: datetime) -> Unit:
     """An operator puts dollars into a wallet, against dollars that the bank took in by other ways."""
     assert payment.asset is Asset.USD
-    legs = (transfer(Bank.ISSUED_USD, payment.dst, Cents(payment.amount)),)
+    legs = (transfer(BANK.ISSUED_USD, payment.dst, Cents(payment.amount)),)
     return Unit(
         id=payment.id,
         txn=Txn(payment.id, payment.kind, legs, payment.price),

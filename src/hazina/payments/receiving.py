@@ -20,7 +20,7 @@ from hazina.kernel import bolt11
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import UUID, new_id
 from hazina.kernel.money import Asset
-from hazina.ledger import Bank
+from hazina.ledger import BANK
 from hazina.payments import postings, store
 from hazina.payments.common import Parts, may_move, own_wallet, party
 from hazina.payments.errors import (
@@ -211,7 +211,7 @@ async def credit(parts: Parts, news: Incoming) -> None:
         now, me = parts.clock.now(), party(holder)
         payment = Payment(
             postings.receipt_id(news.payment_hash), Kind.LN_IN, State.PAID, Asset.BTC, whole.n, 0,
-            Bank.LIGHTNING_BTC, holder.wallet.ledger_account, to_account_id=holder.account.id,
+            BANK.LIGHTNING_BTC, holder.wallet.ledger_account, to_account_id=holder.account.id,
             to_wallet_id=holder.wallet.id, payment_hash=invoice.payment_hash, payment_request=invoice.payment_request,
             node=invoice.node, memo=invoice.memo, price=await parts.prices.latest(), expires_at=invoice.expires_at,
         )  # fmt: skip

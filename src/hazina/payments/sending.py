@@ -20,7 +20,7 @@ from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Msats
 from hazina.kernel.units import Claim
-from hazina.ledger import Bank, Result
+from hazina.ledger import BANK, Result
 from hazina.payments import postings, store
 from hazina.payments.common import Parts, limit_of, may_move, own_wallet, party
 from hazina.payments.errors import (
@@ -208,7 +208,7 @@ async def _send_out(
     ceiling = quoted if quoted is not None else fee_ceiling(amount, parts.policy)
     payment = Payment(
         new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, ceiling.n,
-        payer.wallet.ledger_account, Bank.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
+        payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
         payment_hash=reading.says.payment_hash, payment_request=reading.text, node=parts.lightning.name,
         memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
     )  # fmt: skip

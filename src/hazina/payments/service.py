@@ -10,7 +10,7 @@ from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page, Slice
-from hazina.ledger import Bank
+from hazina.ledger import BANK
 from hazina.payments import postings, receiving, sending, store
 from hazina.payments.common import Parts, may_move, party
 from hazina.payments.errors import PaymentUnknown, WrongCurrency
@@ -155,7 +155,7 @@ class Payments:
             raise WrongCurrency()
         now = self.parts.clock.now()
         payment = Payment(
-            new_id(), Kind.INTRALEDGER, State.PAID, Asset.USD, amount.n, 0, Bank.ISSUED_USD,
+            new_id(), Kind.INTRALEDGER, State.PAID, Asset.USD, amount.n, 0, BANK.ISSUED_USD,
             holder.wallet.ledger_account, to_account_id=holder.account.id, to_wallet_id=wallet_id, memo=memo,
             price=await self.parts.prices.latest(),
         )  # fmt: skip
