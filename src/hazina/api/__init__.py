@@ -1,0 +1,1 @@
+"""The surfaces of the bank: GraphQL, REST, websockets, and the web app's files."""

@@ -1,0 +1,39 @@
+"""What the API needs of the bank. ``hazina.app`` builds it; this layer may not import that one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hazina.accounts import Accounts
+from hazina.dealer import Prices
+from hazina.identity import Identity
+from hazina.kernel.clock import Clock
+from hazina.kernel.db import Database
+from hazina.kernel.events import Hub
+from hazina.ledger import Books
+from hazina.payments import Payments
+from hazina.payments.ports import Lightning
+from hazina.settings import Settings
+
+
+class Bank(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def db(self) -> Database: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def hub(self) -> Hub: ...
+    @property
+    def books(self) -> Books: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def prices(self) -> Prices: ...
+    @property
+    def lightning(self) -> Lightning: ...
+    @property
+    def payments(self) -> Payments: ...

@@ -1,0 +1,86 @@
+"""What a resolver knows about the request it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from graphql import GraphQLResolveInfo
+
+from hazina.access import Caller, Scope, require_read, require_receive, require_write
+from hazina.api.bank import Bank
+from hazina.api.credentials import Credential
+from hazina.kernel.errors import NotAuthorized
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_REQUIRE = {Scope.READ: require_read, Scope.RECEIVE: require_receive, Scope.WRITE: require_write}
+
+
+class Loader(Generic[K, V]):
+    """Gathers the keys that are asked for in one turn of the event loop, and fetches them at once.
+    Lives as long as its request."""
+
+    def __init__(self, fetch: Callable[[list[K]], Awaitable[dict[K, V]]]) -> None:
+        self._fetch = fetch
+        self._known: dict[K, asyncio.Future[V]] = {}
+        self._waiting: list[K] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def get(self, key: K) -> V:
+        if key not in self._known:
+            self._known[key] = asyncio.get_running_loop().create_future()
+            self._waiting.append(key)
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._run())
+        return await asyncio.shield(self._known[key])
+
+    async def _run(self) -> None:
+        while self._waiting:
+            keys, self._waiting = self._waiting, []
+            try:
+                found = await self._fetch(keys)
+            except Exception as error:
+                for key in keys:
+                    self._known[key].set_exception(error)
+            else:
+                for key in keys:
+                    self._known[key].set_result(found[key])
+
+
+@dataclass(slots=True)
+class Context:
+    """One request, or one operation over a socket."""
+
+    bank: Bank
+    caller: Caller | None = None
+    shown: Credential | None = None
+    ip: str | None = None
+    agent: str | None = None
+    key: str | None = None
+    """The asker's idempotency key."""
+    refused: bool = False
+    """A payload of the answer holds an error."""
+    loaders: dict[str, Loader[Any, Any]] = field(default_factory=dict)
+
+    def require(self, scope: Scope) -> Caller:
+        """The caller, whose credential goes that far. Raises NotAuthorized."""
+        if self.caller is None:
+            raise NotAuthorized
+        _REQUIRE[scope](self.caller)
+        return self.caller
+
+    def loader(self, name: str, fetch: Callable[[list[K]], Awaitable[dict[K, V]]]) -> Loader[K, V]:
+        if name not in self.loaders:
+            self.loaders[name] = Loader(fetch)
+        return self.loaders[name]
+
+
+Info: TypeAlias = GraphQLResolveInfo[Context]
+
+
+def context_of(info: Info) -> Context:
+    return info.context

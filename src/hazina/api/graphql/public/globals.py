@@ -1,0 +1,63 @@
+"""What holds for everybody."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import phonenumbers
+import structlog
+from ariadne import ObjectType, QueryType
+
+from hazina.accounts import LIMIT_WINDOW_S, Level, LimitKind, level_cap
+from hazina.api.graphql.context import Info, context_of
+from hazina.payments.ports import NodeRefused, NodeSilent
+
+log = structlog.get_logger("hazina.api")
+
+query, globals_type = QueryType(), ObjectType("Globals")
+
+NO_DEPOSIT_FEES = {"minBankFee": "0", "minBankFeeThreshold": "0", "ratio": "0", "tiers": []}  # no on-chain deposits yet
+
+
+@query.field("globals")
+async def everywhere(_: Any, info: Info) -> dict[str, Any]:
+    settings = context_of(info).bank.settings
+    return {
+        "network": settings.network,
+        "lightningAddressDomain": f"{settings.host}:{settings.port}",
+        "lightningAddressDomainAliases": [],
+        "buildInformation": {"commitHash": None, "helmRevision": None},
+        "blockInfo": None,
+        "feesInformation": {"deposit": NO_DEPOSIT_FEES},
+        "supportedCountries": supported_countries(),
+        "accountLimitsByLevel": [_limits(level) for level in Level],
+    }
+
+
+@globals_type.field("nodesIds")
+async def node_ids(_: Any, info: Info) -> list[str]:
+    try:
+        return [(await context_of(info).bank.lightning.info()).pubkey.hex()]
+    except (NodeSilent, NodeRefused) as error:
+        log.warning("node_not_asked", why=str(error)[:200])
+        return []
+
+
+@functools.cache
+def supported_countries() -> list[dict[str, Any]]:
+    """Every country that has a numbering plan."""
+    return [{"id": region, "supportedAuthChannels": ["SMS"]} for region in sorted(phonenumbers.SUPPORTED_REGIONS)]
+
+
+def _limits(level: Level) -> dict[str, Any]:
+    return {
+        "level": level,
+        "interval": LIMIT_WINDOW_S,
+        "withdrawal": level_cap(level, LimitKind.WITHDRAWAL).n,
+        "internalSend": level_cap(level, LimitKind.INTRALEDGER).n,
+        "convert": level_cap(level, LimitKind.TRADE).n,
+    }
+
+
+BINDABLES = (query, globals_type)

@@ -1,0 +1,128 @@
+"""Invoices of ours: making, cancelling, looking whether they are paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ariadne import InterfaceType, MutationType, ObjectType, QueryType
+
+from hazina.access import Caller, Scope
+from hazina.api.bank import Bank
+from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.errors import refused
+from hazina.api.graphql.verbs import Payload, question, verb
+from hazina.kernel import bolt11, rates
+from hazina.kernel.errors import Refusal, TooManyRequests
+from hazina.kernel.money import Msats
+from hazina.payments import Invoice, InvoiceStatus, InvoiceUnknown, NewInvoice
+
+query, mutation = QueryType(), MutationType()
+invoice, amount_invoice = InterfaceType("Invoice"), ObjectType("LnInvoice")
+invoice.set_type_resolver(lambda one, *_: "LnNoAmountInvoice" if one.amount is None else "LnInvoice")
+
+INVOICE_RATE = rates.Rate("invoice", points=60, window_s=60, block_s=300)  # Blink's, for an account
+
+
+def invoice_cursor(one: Invoice) -> str:
+    return one.payment_hash.hex()
+
+
+def hash_of(payment_request: str) -> bytes:
+    """The payment hash inside an invoice. Raises InvoiceUnknown for what is none."""
+    try:
+        return bolt11.decode(payment_request).payment_hash
+    except bolt11.Bolt11Error as error:
+        raise InvoiceUnknown(f"{InvoiceUnknown.message} {error}") from None
+
+
+# -- making and cancelling -----------------------------------------------------------------------
+
+
+async def _create(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+    bank = context.bank
+    async with bank.db.transaction() as tx:
+        wait = await rates.take(tx, [(INVOICE_RATE, str(caller.account_id))], bank.clock.now())
+    if wait:
+        raise TooManyRequests(retry_after_s=wait)
+    wanted = NewInvoice(order["walletId"], amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"))
+    return {"invoice": await bank.payments.create_invoice(caller, wanted)}
+
+
+@mutation.field("lnInvoiceCreate")
+@verb(Scope.RECEIVE)
+async def create(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _create(context, caller, input, input["amount"])
+
+
+@mutation.field("lnNoAmountInvoiceCreate")
+@verb(Scope.RECEIVE)
+async def create_no_amount(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _create(context, caller, input, None)
+
+
+@mutation.field("lnInvoiceCancel")
+@verb(Scope.RECEIVE, success=False)
+async def cancel(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    await context.bank.payments.cancel_invoice(caller, input["walletId"], input["paymentHash"])
+    return {"success": True}
+
+
+# -- is it paid? (anyone who holds the invoice may ask) -------------------------------------------
+
+
+def status_fields(found: InvoiceStatus) -> dict[str, Any]:
+    return {
+        "paymentHash": found.payment_hash,
+        "paymentRequest": found.payment_request,
+        "paymentPreimage": found.preimage,
+        "status": found.status,
+    }
+
+
+async def status_payload(bank: Bank, payment_hash: bytes) -> Payload:
+    """Raises Refusal for an invoice that is none of ours."""
+    return {"errors": [], **status_fields(await bank.payments.invoice_status(payment_hash))}
+
+
+@query.field("lnInvoicePaymentStatus")
+@question
+async def status(_: Any, context: Context, input: dict[str, Any]) -> Payload:
+    try:
+        return await status_payload(context.bank, hash_of(input["paymentRequest"]))
+    except Refusal as refusal:
+        return {"errors": [refused(refusal)]}
+
+
+@query.field("lnInvoicePaymentStatusByHash")
+@question
+async def status_by_hash(_: Any, context: Context, input: dict[str, Any]) -> dict[str, Any]:
+    return status_fields(await context.bank.payments.invoice_status(input["paymentHash"]))
+
+
+@query.field("lnInvoicePaymentStatusByPaymentRequest")
+@question
+async def status_by_request(_: Any, context: Context, input: dict[str, Any]) -> dict[str, Any]:
+    return status_fields(await context.bank.payments.invoice_status(hash_of(input["paymentRequest"])))
+
+
+# -- fields of Invoice ---------------------------------------------------------------------------
+
+
+def _payment_status(one: Invoice, info: Info) -> str:
+    return one.status_at(context_of(info).bank.clock.now())
+
+
+def _satoshis(one: Invoice, _: Info) -> int:
+    assert one.amount is not None, "the type says so"
+    return one.amount.sats_floor
+
+
+invoice.set_field("createdAt", lambda one, _: one.created_at)
+invoice.set_field("externalId", lambda one, _: one.external_id)
+invoice.set_field("paymentHash", lambda one, _: one.payment_hash)
+invoice.set_field("paymentRequest", lambda one, _: one.payment_request)
+invoice.set_field("paymentSecret", lambda one, _: one.payment_secret)
+invoice.set_field("paymentStatus", _payment_status)
+amount_invoice.set_field("satoshis", _satoshis)
+
+BINDABLES = (query, mutation, invoice, amount_invoice)

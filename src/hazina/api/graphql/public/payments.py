@@ -1,0 +1,81 @@
+"""Paying: each resolver is one verb of ``hazina.payments``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ariadne import MutationType
+
+from hazina.access import Caller, Scope
+from hazina.api.graphql.context import Context
+from hazina.api.graphql.errors import refused
+from hazina.api.graphql.verbs import Payload, verb
+from hazina.kernel.money import Cents, Msats
+from hazina.payments import Probe, SendInternal, SendInvoice, Sent
+
+mutation = MutationType()
+
+
+def payload_of(sent: Sent) -> Payload:
+    """A payment that failed shows no transaction; one that was made earlier shows that one, and no error."""
+    return {
+        "status": sent.status,
+        "transaction": None if sent.status == "FAILURE" else sent.line,
+        "errors": [refused(sent.refusal)] if sent.refusal is not None else [],
+    }
+
+
+async def _send_internal(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | Cents) -> Payload:
+    wanted = SendInternal(order["walletId"], order["recipientWalletId"], amount, order.get("memo"), context.key)
+    return payload_of(await context.bank.payments.send_internal(caller, wanted))
+
+
+@mutation.field("intraLedgerPaymentSend")
+@verb(Scope.WRITE, status="FAILURE")
+async def send_sats(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _send_internal(context, caller, input, input["amount"])
+
+
+@mutation.field("intraLedgerUsdPaymentSend")
+@verb(Scope.WRITE, status="FAILURE")
+async def send_cents(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _send_internal(context, caller, input, input["amount"])
+
+
+async def _send_invoice(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+    wanted = SendInvoice(order["walletId"], order["paymentRequest"], amount, order.get("memo"), context.key)
+    return payload_of(await context.bank.payments.send_invoice(caller, wanted))
+
+
+@mutation.field("lnInvoicePaymentSend")
+@verb(Scope.WRITE, status="FAILURE")
+async def pay_invoice(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _send_invoice(context, caller, input, None)
+
+
+@mutation.field("lnNoAmountInvoicePaymentSend")
+@verb(Scope.WRITE, status="FAILURE")
+async def pay_no_amount_invoice(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _send_invoice(context, caller, input, input["amount"])
+
+
+def _probed(probe: Probe) -> Payload:
+    """The amount may stand beside an error: then it is the bank's own ceiling."""
+    errors = [refused(probe.refusal)] if probe.refusal is not None else []
+    return {"amount": probe.fee.sats_ceil, "errors": errors}
+
+
+@mutation.field("lnInvoiceFeeProbe")
+@verb(Scope.WRITE)
+async def probe(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return _probed(await context.bank.payments.probe_fee(caller, input["walletId"], input["paymentRequest"], None))
+
+
+@mutation.field("lnNoAmountInvoiceFeeProbe")
+@verb(Scope.WRITE)
+async def probe_no_amount(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    asked = input["walletId"], input["paymentRequest"], input["amount"]
+    return _probed(await context.bank.payments.probe_fee(caller, *asked))
+
+
+BINDABLES = (mutation,)

@@ -1,0 +1,101 @@
+"""Lines of the statement as Blink's ``Transaction``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ariadne import EnumType, ObjectType
+
+from hazina.api.graphql.context import Info, context_of
+from hazina.dealer import DisplayPrice, display_amount, display_price
+from hazina.kernel.money import Asset, Msats, Price, amount_of
+from hazina.payments import Direction, Line, LineStatus, Via
+
+transaction = ObjectType("Transaction")
+settlement_price = ObjectType("PriceOfOneSettlementMinorUnitInDisplayMinorUnit")
+
+
+def line_cursor(line: Line) -> str:
+    return str(line.id)
+
+
+def whole(asset: Asset, n: int) -> int:
+    """Minor units of the ledger as the customer sees them: whole satoshi, towards minus infinity, or cents."""
+    return Msats(n).sats_floor if asset is Asset.BTC else n
+
+
+def _fee(line: Line, _: Info) -> int:
+    """Never negative; with the amount rounded down, amount and fee stay consistent."""
+    return Msats(line.fee).sats_ceil if line.asset is Asset.BTC else line.fee
+
+
+def _initiation(line: Line, _: Info) -> dict[str, Any]:
+    if line.initiation is Via.LN:
+        return {
+            "__typename": "InitiationViaLn",
+            "paymentHash": line.payment_hash,
+            "paymentRequest": line.payment_request or "",
+        }
+    return {"__typename": "InitiationViaIntraLedger", **_counterparty(line)}
+
+
+def _settlement(line: Line, _: Info) -> dict[str, Any]:
+    if line.settlement is Via.LN:
+        # The older name of the preimage is "payment secret"; clients still read it.
+        return {"__typename": "SettlementViaLn", "preImage": line.preimage, "paymentSecret": line.preimage}
+    return {"__typename": "SettlementViaIntraLedger", "preImage": line.preimage, **_counterparty(line)}
+
+
+def _counterparty(line: Line) -> dict[str, Any]:
+    return {"counterPartyUsername": line.counterparty_username, "counterPartyWalletId": line.counterparty_wallet_id}
+
+
+async def _price(line: Line, info: Info) -> Price | None:
+    """The price when it happened; a line from before the first price shows today's."""
+    return line.price or await context_of(info).bank.prices.latest()
+
+
+@transaction.field("settlementPrice")
+async def _settlement_price(line: Line, info: Info) -> DisplayPrice:
+    price = await _price(line, info)
+    if price is None and line.asset is Asset.BTC:
+        return DisplayPrice(0, 12)  # the field may not be null
+    return display_price(amount_of(line.asset, line.amount), price) if price else DisplayPrice(10**6, 6)
+
+
+async def _shown(line: Line, n: int, info: Info) -> str:
+    price = await _price(line, info)
+    return display_amount(amount_of(line.asset, n), price) if price else "0.00"
+
+
+@transaction.field("settlementDisplayAmount")
+async def _display_amount(line: Line, info: Info) -> str:
+    return await _shown(line, line.amount, info)
+
+
+@transaction.field("settlementDisplayFee")
+async def _display_fee(line: Line, info: Info) -> str:
+    return await _shown(line, line.fee, info)
+
+
+transaction.set_field("id", lambda line, _: str(line.id))
+transaction.set_field("createdAt", lambda line, _: line.created_at)
+transaction.set_field("direction", lambda line, _: line.direction)
+transaction.set_field("status", lambda line, _: line.status)
+transaction.set_field("memo", lambda line, _: line.memo_shown)
+transaction.set_field("externalId", lambda line, _: line.external_id)
+transaction.set_field("settlementAmount", lambda line, _: whole(line.asset, line.amount))
+transaction.set_field("settlementFee", _fee)
+transaction.set_field("settlementCurrency", lambda line, _: line.asset)
+transaction.set_field("settlementDisplayCurrency", lambda line, _: line.display_currency)
+transaction.set_field("initiationVia", _initiation)
+transaction.set_field("settlementVia", _settlement)
+
+settlement_price.set_field("formattedAmount", lambda price, _: price.formatted_amount)
+
+BINDABLES = (
+    transaction,
+    settlement_price,
+    EnumType("TxDirection", Direction),
+    EnumType("TxStatus", LineStatus),
+)

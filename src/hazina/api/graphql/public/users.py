@@ -1,0 +1,123 @@
+"""People: who am I, logging in and out, sessions."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+from ariadne import EnumType, MutationType, ObjectType, QueryType
+
+from hazina.access import Caller, Scope
+from hazina.accounts import Person
+from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.verbs import Payload, asked_by, verb
+from hazina.identity import Session, SessionUnknown
+
+query, mutation, user = QueryType(), MutationType(), ObjectType("User")
+
+
+@query.field("me")
+async def me(_: Any, info: Info) -> Person:
+    context = context_of(info)
+    return await context.bank.accounts.me(asked_by(context))
+
+
+@query.field("authorization")
+async def authorization(_: Any, info: Info) -> dict[str, list[Scope]]:
+    caller = asked_by(context_of(info))
+    return {"scopes": [scope for scope in Scope if scope in caller.scopes]}
+
+
+# -- coming in and going out ---------------------------------------------------------------------
+
+
+def challenge() -> dict[str, Any]:
+    """A captcha that says of itself that it is off (``failbackMode``): any answer to it is taken."""
+    id_, code = secrets.token_hex(16), secrets.token_hex(16)
+    return {"id": id_, "challengeCode": code, "failbackMode": True, "newCaptcha": True}
+
+
+@mutation.field("captchaCreateChallenge")
+@verb()
+async def create_challenge(context: Context) -> Payload:
+    return {"result": challenge()}
+
+
+@mutation.field("captchaRequestAuthCode")
+@verb(success=False)
+async def request_code(context: Context, input: dict[str, Any]) -> Payload:
+    await context.bank.identity.request_code(input["phone"], input.get("channel") or "SMS", context.ip)
+    return {"success": True}
+
+
+@mutation.field("userLogin")
+@verb()
+async def log_in(context: Context, input: dict[str, Any]) -> Payload:
+    entered = await context.bank.accounts.log_in(input["phone"], input["code"], ip=context.ip, agent=context.agent)
+    return {"authToken": entered.token, "totpRequired": entered.totp_required}
+
+
+@mutation.field("userLogout")
+@verb(Scope.READ, success=False)
+async def log_out(context: Context, caller: Caller, input: dict[str, Any] | None = None) -> Payload:
+    """Ends the session in use. The token of a device says where to stop sending notices; none are sent yet."""
+    if caller.session_id is not None:
+        await context.bank.identity.revoke(caller.user_id, caller.session_id)
+    return {"success": True}
+
+
+@mutation.field("userUpdateUsername")
+@verb(Scope.WRITE)
+async def set_username(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    await context.bank.accounts.set_username(caller, input["username"])
+    return {"user": await context.bank.accounts.me(caller)}
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+@user.field("sessions")
+async def sessions(person: Person, info: Info) -> list[dict[str, Any]]:
+    context = context_of(info)
+    caller = asked_by(context)
+    found = await context.bank.identity.sessions(person.user.id)
+    return [_session(one, current=one.id == caller.session_id) for one in found]
+
+
+def _session(one: Session, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "createdAt": one.created_at,
+        "lastUsedAt": one.last_used_at,
+        "ip": one.ip,
+        "agent": one.agent,
+        "current": current,
+    }
+
+
+@mutation.field("sessionRevoke")
+@verb(Scope.READ, success=False)
+async def revoke_session(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    """A locked customer may still end sessions: that only ever makes the account safer."""
+    try:
+        session_id = UUID(input["id"])
+    except ValueError:
+        raise SessionUnknown from None
+    await context.bank.identity.revoke(caller.user_id, session_id)
+    return {"success": True}
+
+
+# -- fields of User ------------------------------------------------------------------------------
+
+
+user.set_field("id", lambda person, _: str(person.user.id))
+user.set_field("createdAt", lambda person, _: person.user.created_at)
+user.set_field("phone", lambda person, _: person.user.phone)
+user.set_field("language", lambda person, _: person.user.language)
+user.set_field("username", lambda person, _: person.account.username)
+user.set_field("defaultAccount", lambda person, _: person)
+user.set_field("email", lambda *_: None)
+user.set_field("totpEnabled", lambda *_: False)
+
+BINDABLES = (query, mutation, user, EnumType("Scope", Scope))

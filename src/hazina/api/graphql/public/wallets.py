@@ -1,0 +1,99 @@
+"""Wallets: balance, and the wallet's part of the history."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from ariadne import EnumType, InterfaceType
+
+from hazina.accounts import Wallet
+from hazina.api.graphql.connections import EMPTY, connection, page_of
+from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.public.invoices import hash_of, invoice_cursor
+from hazina.api.graphql.public.transactions import line_cursor, whole
+from hazina.api.graphql.verbs import asked_by, question
+from hazina.kernel.errors import InvalidInput
+from hazina.kernel.money import Asset
+from hazina.ledger import balances
+from hazina.payments import Invoice, Line
+
+wallet = InterfaceType("Wallet")
+wallet.set_type_resolver(lambda one, *_: "BTCWallet" if one.asset is Asset.BTC else "UsdWallet")
+
+
+@wallet.field("balance")
+async def balance(one: Wallet, info: Info) -> int:
+    """What can be spent, in whole units: what is set aside for payments on their way has left already."""
+    context = context_of(info)
+
+    async def fetch(ids: list[int]) -> dict[int, int]:
+        async with context.bank.db.transaction() as tx:
+            return {id_: found.available for id_, found in (await balances(tx, ids)).items()}
+
+    return whole(one.asset, await context.loader("balance", fetch).get(one.ledger_account))
+
+
+@wallet.field("transactions")
+@question
+async def transactions(one: Wallet, context: Context, **page: Any) -> dict[str, Any]:
+    found = await context.bank.payments.lines(asked_by(context), [one.id], page_of(**page))
+    return connection(found, line_cursor)
+
+
+@wallet.field("transactionById")
+@question
+async def transaction_by_id(one: Wallet, context: Context, transactionId: str) -> Line:
+    try:
+        line_id = UUID(transactionId)
+    except ValueError:
+        raise InvalidInput("Invalid value for the id of a transaction.") from None
+    return await context.bank.payments.line(asked_by(context), one.id, line_id)
+
+
+@wallet.field("transactionsByPaymentHash")
+@question
+async def transactions_by_hash(one: Wallet, context: Context, paymentHash: bytes) -> list[Line]:
+    return await context.bank.payments.lines_by_hash(asked_by(context), one.id, paymentHash)
+
+
+@wallet.field("transactionsByPaymentRequest")
+@question
+async def transactions_by_request(one: Wallet, context: Context, paymentRequest: str) -> list[Line]:
+    return await context.bank.payments.lines_by_hash(asked_by(context), one.id, hash_of(paymentRequest))
+
+
+@wallet.field("transactionsByAddress")
+@question
+async def transactions_by_address(one: Wallet, context: Context, address: str, **page: Any) -> dict[str, Any]:
+    """None: there are no on-chain payments yet."""
+    page_of(**page)
+    return connection(EMPTY, str)
+
+
+@wallet.field("pendingIncomingTransactionsByAddress")
+@question
+async def pending_by_address(one: Wallet, context: Context, address: str) -> list[Any]:
+    return []
+
+
+@wallet.field("invoices")
+@question
+async def invoices(one: Wallet, context: Context, **page: Any) -> dict[str, Any]:
+    found = await context.bank.payments.invoices(asked_by(context), [one.id], page_of(**page))
+    return connection(found, invoice_cursor)
+
+
+@wallet.field("invoiceByPaymentHash")
+@question
+async def invoice_by_hash(one: Wallet, context: Context, paymentHash: bytes) -> Invoice:
+    return await context.bank.payments.invoice_by_hash(asked_by(context), one.id, paymentHash)
+
+
+wallet.set_field("id", lambda one, _: str(one.id))
+wallet.set_field("accountId", lambda one, _: str(one.account_id))
+wallet.set_field("walletCurrency", lambda one, _: one.asset)
+wallet.set_field("pendingIncomingBalance", lambda *_: 0)
+wallet.set_field("pendingIncomingTransactions", lambda *_: [])
+
+BINDABLES = (wallet, EnumType("WalletCurrency", Asset))

@@ -1,0 +1,181 @@
+"""Scalars that never raise.
+
+Blink answers a bad value of a custom scalar inside the payload of the mutation, not as an error of
+the whole request. So a parser here returns ``Invalid`` for a value it refuses; execution goes on,
+and the wrapper round the resolver (``verbs.py``) finds it before anything is done.
+
+Rules of every scalar: Blink's public API, section 8 of our contract notes. One deliberate difference:
+an amount with a fraction is refused, where Blink cuts the fraction off.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ariadne import ScalarType
+
+from hazina.identity import InvalidPhone, parse_phone
+from hazina.kernel.money import Cents, Msats
+
+AMOUNT_MAX = 10**13
+"""Sats or cents: more than all bitcoin."""
+MEMO_BYTES_MAX = 639  # BOLT 11: a tagged field holds 1,023 groups of five bits
+INVOICE_CHARS_MAX = 7_089  # what one QR code holds; BOLT 11 sets no limit of its own
+
+_DIGITS = re.compile(r"[0-9]{1,20}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_HEX32 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_INVOICE = re.compile(r"ln[a-z0-9]+", re.IGNORECASE)
+_USERNAME = re.compile(r"(?![13_]|bc1|lnbc1)(?=.*[a-z])[0-9a-z_]{3,50}", re.IGNORECASE)
+_EXTERNAL_ID = re.compile(r"[a-z0-9_-]{1,100}")
+_CODE = re.compile(r"[0-9]{6}.{0,6}")
+_CURRENCY = re.compile(r"[A-Z]{3,4}", re.IGNORECASE)
+_ADDRESS = re.compile(r"[0-9a-z]{14,100}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A value that its scalar refuses, with the sentence for the client."""
+
+    message: str
+
+
+def first_invalid(value: Any) -> Invalid | None:
+    """The first refused value within a resolver's arguments. Text with NUL is refused everywhere:
+    PostgreSQL cannot hold it."""
+    if isinstance(value, Invalid):
+        return value
+    if isinstance(value, str):
+        return Invalid("Text with a NUL character is not accepted.") if "\0" in value else None
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((bad for part in parts if (bad := first_invalid(part))), None)
+
+
+def _integer(value: Any, most: int) -> int:
+    """An int, or a string of plain ASCII digits. Not true, not 1.0, not 1e3, not "1_000"."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if type(value) is not int:
+        raise ValueError("must be a whole number")
+    if not 0 <= value <= most:
+        raise ValueError(f"must lie between 0 and {most}")
+    return value
+
+
+def _text(value: Any, pattern: re.Pattern[str], what: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(what)
+    return value
+
+
+def sat_amount(value: Any) -> Msats:
+    return Msats.from_sats(_integer(value, AMOUNT_MAX))
+
+
+def cent_amount(value: Any) -> Cents:
+    return Cents(_integer(value, AMOUNT_MAX))
+
+
+def whole_minutes(value: Any) -> int:
+    return _integer(value, 10**9)
+
+
+def wallet_id(value: Any) -> UUID:
+    return UUID(_text(value, _UUID, "is not an id"))
+
+
+def hash32(value: Any) -> bytes:
+    return bytes.fromhex(_text(value, _HEX32, "must be 64 hexadecimal digits"))
+
+
+def payment_request(value: Any) -> str:
+    if isinstance(value, str) and len(value) > INVOICE_CHARS_MAX:
+        raise ValueError(f"is longer than {INVOICE_CHARS_MAX} characters")
+    return _text(value, _INVOICE, "is not a Lightning invoice")
+
+
+def memo(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    if len(value) > MEMO_BYTES_MAX or len(value.encode()) > MEMO_BYTES_MAX:
+        raise ValueError(f"is longer than {MEMO_BYTES_MAX} bytes")
+    return value
+
+
+def phone(value: Any) -> str:
+    """E.164. A leading 00, or no plus sign, is taken as the international form too."""
+    try:
+        return parse_phone(value if isinstance(value, str) else "")
+    except InvalidPhone:
+        raise ValueError("is not a phone number") from None
+
+
+def username(value: Any) -> str:
+    """In lower case. Blink's clients also send a phone number here."""
+    if isinstance(value, str) and _USERNAME.fullmatch(value):
+        return value.lower()
+    try:
+        return phone(value)
+    except ValueError:
+        raise ValueError("has 3 to 50 letters, digits or _, with a letter") from None
+
+
+def currency(value: Any) -> str:
+    return _text(value, _CURRENCY, "has 3 or 4 letters").upper()
+
+
+def seconds_of(value: datetime) -> int:
+    return math.floor(value.timestamp())
+
+
+def hexadecimal(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.hex()
+
+
+def _output_only(value: Any) -> Any:
+    raise ValueError("is never sent")
+
+
+def _scalar(name: str, parse: Callable[[Any], Any], show: Callable[[Any], Any] = lambda v: v) -> ScalarType:
+    def read(value: Any) -> Any:
+        try:
+            return parse(value)
+        except ValueError as error:
+            return Invalid(f"Invalid value for {name}: {error}")
+
+    return ScalarType(name, serializer=show, value_parser=read)  # literals go through it too
+
+
+SCALARS = (
+    _scalar("SatAmount", sat_amount),
+    _scalar("CentAmount", cent_amount),
+    _scalar("SignedAmount", _output_only),
+    _scalar("SignedDisplayMajorAmount", _output_only),
+    _scalar("SafeInt", _output_only),
+    _scalar("Seconds", _output_only),
+    _scalar("Minutes", whole_minutes),
+    _scalar("Timestamp", _output_only, seconds_of),
+    _scalar("WalletId", wallet_id, str),
+    _scalar("Username", username),
+    _scalar("Phone", phone),
+    _scalar("OneTimeAuthCode", lambda v: _text(v, _CODE, "starts with six digits")),
+    _scalar("AuthToken", _output_only),
+    _scalar("EmailAddress", _output_only),
+    _scalar("Language", _output_only),
+    _scalar("DisplayCurrency", currency),
+    _scalar("CountryCode", _output_only),
+    _scalar("Memo", memo),
+    _scalar("LnPaymentRequest", payment_request),
+    _scalar("PaymentHash", hash32, hexadecimal),
+    _scalar("LnPaymentPreImage", hash32, hexadecimal),
+    _scalar("LnPaymentSecret", hash32, hexadecimal),
+    _scalar("OnChainAddress", lambda v: _text(v, _ADDRESS, "is not an address")),
+    _scalar("OnChainTxHash", hash32, hexadecimal),
+    _scalar("TxExternalId", lambda v: _text(v, _EXTERNAL_ID, "has 1 to 100 of a-z, 0-9, _ and -")),
+)

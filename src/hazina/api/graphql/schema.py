@@ -1,0 +1,31 @@
+"""The SDL files and the resolvers, made one executable schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ariadne import InterfaceType, load_schema_from_path, make_executable_schema
+from graphql import GraphQLSchema
+
+from hazina.api.graphql.public import (
+    accounts,
+    globals,
+    invoices,
+    payments,
+    prices,
+    subscriptions,
+    transactions,
+    users,
+    wallets,
+)
+from hazina.api.graphql.scalars import SCALARS
+
+SDL = Path(__file__).parent / "sdl"
+NOUNS = (users, accounts, wallets, transactions, invoices, payments, prices, globals, subscriptions)
+
+
+def build_schema() -> GraphQLSchema:
+    error = InterfaceType("Error")
+    error.set_type_resolver(lambda *_: "GraphQLApplicationError")
+    bindables = [bindable for noun in NOUNS for bindable in noun.BINDABLES]
+    return make_executable_schema(load_schema_from_path(SDL), error, *SCALARS, *bindables)
