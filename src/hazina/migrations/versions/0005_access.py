@@ -93,27 +93,28 @@ language plpgsql volatile as $$
 #variable_conflict use_column
 declare
     asked record;
-    known record;
+    v_unit uuid;
+    v_fingerprint text;
 begin
     for asked in
         select * from jsonb_to_recordset(p_rows)
             as r(n int, unit uuid, account_id uuid, operation text, key text, fingerprint text, at timestamptz)
         order by r.account_id, r.operation, r.key, r.n
     loop
-        known := null;
+        v_unit := null;
         loop
             insert into idempotency (account_id, operation, key, fingerprint, unit, at)
             values (asked.account_id, asked.operation, asked.key, asked.fingerprint, asked.unit, asked.at)
             on conflict do nothing;
             exit when found;
-            select i.unit, i.fingerprint into known from idempotency i
+            select i.unit, i.fingerprint into v_unit, v_fingerprint from idempotency i
             where i.account_id = asked.account_id and i.operation = asked.operation and i.key = asked.key;
             exit when found;  -- else it was swept in between: try again
         end loop;
-        if known.unit is not null then
+        if v_unit is not null then
             n := asked.n;
-            code := case when known.fingerprint = asked.fingerprint then 1 else 2 end;
-            detail := jsonb_build_object('unit', known.unit);
+            code := case when v_fingerprint = asked.fingerprint then 1 else 2 end;
+            detail := jsonb_build_object('unit', v_unit);
             return next;
         end if;
     end loop;
