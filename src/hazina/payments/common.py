@@ -109,7 +109,9 @@ def insufficient(asset: Asset, wanted: int, available: int) -> InsufficientBalan
     else:
         need, have, unit = wanted, available, "cents"
     return InsufficientBalance(
-        f"Payment amount '{need}' {unit} with its fee exceeds balance '{have}' {unit}.", needed=need, available=have
+        f"Payment amount '{need}' {unit} (with the highest fee) exceeds balance '{have}' {unit}.",
+        needed=need,
+        available=have,
     )
 
 
