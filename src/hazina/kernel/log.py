@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 from uuid import UUID
 
 import structlog
@@ -29,7 +30,7 @@ def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure(*, level: str = "info", style: str = "json") -> None:
+def configure(*, level: str = "info", style: str = "json", stream: TextIO = sys.stderr) -> None:
     """Once, by the process that starts. ``style``: ``json`` or ``text``. Libraries that use the standard
     library's logging come out the same way."""
     shared: list[structlog.typing.Processor] = [
@@ -42,16 +43,16 @@ def configure(*, level: str = "info", style: str = "json") -> None:
     last: list[structlog.typing.Processor] = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*(p for p in shared if not isinstance(p, structlog.stdlib.ExtraAdder)), *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *last]))
     logging.basicConfig(handlers=[handler], level=number, force=True)

@@ -1,0 +1,275 @@
+"""``hazina``: the bank for its operators. Each command says what it does with ``--help``.
+
+What goes wrong is one plain sentence on standard error and exit code 1; 2 is a command that makes no
+sense. Commands import what they need when they run, so that ``--help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from hazina.settings import BadSettings, Loaded, Settings, load
+
+if not __debug__:
+    raise SystemExit("hazina: Python runs with -O, which removes the checks that guard the money. Start it without.")
+
+cli = typer.Typer(
+    name="hazina",
+    help="A Bitcoin bank that anyone can run.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
+]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on. Default: 4455", min=0, max=65535)]
+
+
+@cli.command()
+def up(
+    data: Data = None,
+    port: Port = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Make a few customers, a shop and a month of history.")] = False,
+) -> None:
+    """Run the whole bank on this machine: database, sandbox, API, worker, web app.
+
+    Ctrl-C stops all of it. The data stays and is there at the next start.
+
+    Example: `hazina up --data /srv/hazina --port 8080`
+    """
+    loaded = _load(data=data, port=port)
+    _log(loaded.settings, beside_data=True)
+    from hazina.ops import serve
+
+    _ended(serve.up(loaded.settings, _say, demo=demo))
+
+
+@cli.command()
+def api(data: Data = None, port: Port = None) -> None:
+    """Run one API process. Any number may run on one database (`DATABASE_URL`).
+
+    Example: `DATABASE_URL=postgresql://hazina@db/hazina hazina api --port 8080`
+    """
+    loaded = _load(data=data, port=port)
+    _log(loaded.settings)
+    from hazina.ops import serve
+
+    _ended(serve.serve_api(loaded.settings, _say))
+
+
+@cli.command()
+def worker(
+    data: Data = None,
+    health_port: Annotated[
+        int,
+        typer.Option(help="Loopback port for /livez, /readyz, /metrics. Default: any free one.", min=0, max=65535),
+    ] = 0,
+) -> None:
+    """Run one worker: payments under way, prices, scheduled jobs. Any number may run on one database.
+
+    Example: `DATABASE_URL=postgresql://hazina@db/hazina hazina worker --health-port 9100`
+    """
+    loaded = _load(data=data)
+    _log(loaded.settings)
+    from hazina.ops import serve
+
+    _ended(serve.work(loaded.settings, _say, health_port))
+
+
+@cli.command()
+def sandbox(data: Data = None, port: Port = 0) -> None:
+    """Run the sandbox: stand-ins for the Lightning node, text messages and the exchange. Loopback only.
+
+    `hazina up` starts it by itself. A bank on the same data folder finds it.
+
+    Example: `hazina sandbox --data /tmp/try --port 4460`
+    """
+    loaded = _load(data=data)
+    if loaded.settings.network != "regtest":
+        _give_up(f"The sandbox is for regtest; the settings say {loaded.settings.network}.")
+    _log(loaded.settings)
+    from hazina.ops import sandbox, serve
+
+    with serve.stopping_cleanly(_say):
+        _ended(sandbox.serve(loaded.settings, port or 0))
+
+
+@cli.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to this program's newest revision. Harmless when it is there already.
+
+    With `DATABASE_URL`, the role in `HAZINA_OWNER_URL` makes the tables and the role in `DATABASE_URL`
+    only uses them.
+
+    Example: `HAZINA_OWNER_URL=postgresql://owner@db/hazina hazina migrate`
+    """
+    loaded = _load(data=data)
+    from hazina.ops import database
+
+    with database.opened(loaded.settings) as place:
+        before, after = database.migrate(place)
+    if before.pending:
+        _say(f"Migrated from {before.current or 'nothing'} to {after.current}.")
+    else:
+        _say(f"Nothing to do: the database is at {after.current}, the newest.")
+
+
+@cli.command()
+def verify(data: Data = None) -> None:
+    """Derive every balance and every open hold from history, and check each invariant of the books.
+
+    Reads one consistent state of a live database and changes nothing. Exit code 1, with the offending
+    rows, when anything is wrong.
+
+    Example: `hazina verify --data .hazina`
+    """
+    loaded = _load(data=data)
+    from hazina.ops import database, verify
+
+    with database.opened(loaded.settings) as place:
+        database.must_be_migrated(place)
+        raise typer.Exit(0 if verify.report(place) else 1)
+
+
+@cli.command()
+def doctor(data: Data = None) -> None:
+    """Look the installation over: database, migrations, providers, disk, clock. A verdict and a mend for each.
+
+    Exit code 1 when something is bad.
+
+    Example: `hazina doctor`
+    """
+    loaded = _load(data=data)
+    _log(loaded.settings, least="error")
+    from rich.console import Console
+    from rich.table import Table
+
+    from hazina.ops import doctor
+
+    colours = {doctor.Verdict.WELL: "green", doctor.Verdict.WARN: "yellow", doctor.Verdict.BAD: "red"}
+    table = Table("what", "verdict", "seen", "mend", box=None, pad_edge=False)
+    bad = 0
+    for finding in doctor.examine(loaded.settings):
+        bad += finding.verdict is doctor.Verdict.BAD
+        colour = colours[finding.verdict]
+        table.add_row(finding.name, f"[{colour}]{finding.verdict.value}[/]", finding.said, finding.mend)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    raise typer.Exit(1 if bad else 0)
+
+
+@cli.command()
+def config(data: Data = None) -> None:
+    """Show the settings in effect and where each comes from. Secrets are hidden.
+
+    Example: `HAZINA_PORT=8080 hazina config`
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from hazina.settings import redacted
+
+    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    for name, value, place in redacted(_load(data=data)):
+        table.add_row(Text(name), Text(value), Text(place))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(
+    context: typer.Context,
+    data: Data = None,
+    superuser: Annotated[
+        bool, typer.Option("--superuser", help="As the owner of everything. Embedded database only.")
+    ] = False,
+) -> None:
+    """Open psql on the bank's database, as the program's own role. Other arguments go to psql.
+
+    Example: `hazina psql -- -c "select count(*) from ledger.entry"`
+    """
+    loaded = _load(data=data)
+    from hazina.kernel import embedded
+    from hazina.ops import database
+
+    if superuser and loaded.settings.database_url is not None:
+        _give_up("--superuser is for the embedded database; use psql with the owner's own URL.")
+    program = embedded.psql()
+    if program is None:
+        _give_up("There is no psql here. Install postgresql-client.")
+    with database.opened(loaded.settings) as place:
+        url = place.owner_url if superuser else place.url
+        done = subprocess.run([program, url, *context.args], check=False)  # noqa: S603
+    raise typer.Exit(done.returncode)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _give_up(text: str) -> NoReturn:
+    print(f"hazina: {text}", file=sys.stderr, flush=True)
+    raise typer.Exit(1)
+
+
+def _ended(part: str | None) -> None:
+    if part is not None:
+        _give_up(f"The part called {part!r} stopped by itself, so the process did too. The log says why.")
+
+
+def _load(data: Path | None = None, port: int | None = None) -> Loaded:
+    return load(data=data, port=port)
+
+
+def _log(settings: Settings, *, beside_data: bool = False, least: str | None = None) -> None:
+    """Logs go to standard error; ``up`` in a terminal keeps the terminal for people and logs to a file."""
+    from hazina.kernel import log
+
+    if beside_data and sys.stderr.isatty():
+        from hazina.ops import database, serve
+
+        database.prepare_folder(settings)
+        log.configure(level=settings.log_level, style="json", stream=serve.log_to(settings.data / "hazina.log"))
+        return
+    log.configure(level=least or settings.log_level, style=settings.log_format)
+
+
+@contextmanager
+def _plain_sentences() -> Iterator[None]:
+    """What an operator can mend is said without a traceback."""
+    try:
+        yield
+    except BadSettings as error:
+        print(f"hazina: the settings are not valid:\n{error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except Exception as error:
+        from hazina.api.server import PortTaken
+        from hazina.kernel.embedded import CannotStart
+        from hazina.ops import Trouble
+
+        if not isinstance(error, PortTaken | CannotStart | Trouble):
+            raise
+        print(f"hazina: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    with _plain_sentences():
+        cli(prog_name="hazina")
+
+
+if __name__ == "__main__":
+    main()

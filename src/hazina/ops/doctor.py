@@ -1,0 +1,172 @@
+"""Look the installation over: each finding has a verdict and, where it is not well, the mend."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import psycopg
+
+from hazina import migrations
+from hazina.kernel.embedded import CannotStart
+from hazina.ops import Trouble, database, sandbox, serve
+from hazina.ops.database import Place
+from hazina.settings import Settings
+
+DISK_WARN_GB = 5.0
+DISK_BAD_GB = 0.5
+CLOCK_WARN_S = 1.0
+CLOCK_BAD_S = 10.0
+SPARE_CONNECTIONS = 10
+
+
+class Verdict(Enum):
+    WELL = "well"
+    WARN = "look at it"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    verdict: Verdict
+    said: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Findings, as they are made. The embedded database is started for it when it does not run."""
+    yield disk(settings)
+    try:
+        with database.opened(settings) as place:
+            for look in (server, durability, checksums, revisions, roles, connections, clock):
+                yield look(place, settings)
+            yield from providers(settings, place)
+    except (Trouble, CannotStart) as error:
+        yield Finding("database", Verdict.BAD, str(error), "Mend this first; the rest needs the database.")
+
+
+def disk(settings: Settings) -> Finding:
+    folder = next(p for p in (settings.data.resolve(), *settings.data.resolve().parents) if p.exists())
+    free_gb = shutil.disk_usage(folder).free / 10**9
+    said = f"{free_gb:,.1f} GB free for {settings.data}"
+    if free_gb < DISK_WARN_GB:
+        verdict = Verdict.BAD if free_gb < DISK_BAD_GB else Verdict.WARN
+        return Finding("disk", verdict, said, "Make room, or move the data folder to a larger disk.")
+    return Finding("disk", Verdict.WELL, said)
+
+
+def server(place: Place, _: Settings) -> Finding:
+    kind = "embedded " if place.cluster else ""
+    return Finding("database", Verdict.WELL, f"{kind}{place.described} answers")
+
+
+def durability(place: Place, settings: Settings) -> Finding:
+    off = database.forgetful(place.url)
+    if off:
+        verdict = Verdict.WARN if settings.unsafe_database else Verdict.BAD
+        mend = "; ".join(f"ALTER SYSTEM SET {name} = on" for name in off) + "; SELECT pg_reload_conf()."
+        return Finding("durability", verdict, f"{', '.join(off)}: off. A power cut may lose payments.", mend)
+    return Finding("durability", Verdict.WELL, f"{', '.join(database.DURABLE)}: on")
+
+
+def checksums(place: Place, _: Settings) -> Finding:
+    if _one(place.url, "SHOW data_checksums") == "off":
+        mend = "Stop the server and run pg_checksums --enable on its data folder."
+        return Finding("checksums", Verdict.WARN, "A page that the disk damages would go unseen.", mend)
+    return Finding("checksums", Verdict.WELL, "pages are checked when they are read")
+
+
+def revisions(place: Place, _: Settings) -> Finding:
+    state = migrations.state(place.url)
+    if not state.known:
+        said = f"revision {state.current} is newer than this program ({state.head})"
+        return Finding("migrations", Verdict.BAD, said, "Use the newer Hazina.")
+    if state.pending:
+        said = f"at {state.current or 'nothing'}, the newest is {state.head}"
+        return Finding("migrations", Verdict.BAD, said, "Run `hazina migrate`.")
+    return Finding("migrations", Verdict.WELL, f"at {state.head}, the newest")
+
+
+def roles(place: Place, _: Settings) -> Finding:
+    """The program must not be able to rewrite history: neither superuser nor owner of the ledger."""
+    powers = _one(
+        place.url,
+        """SELECT concat_ws(' and ',
+               CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN 'is a superuser' END,
+               CASE WHEN EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'ledger'
+                                 AND pg_has_role(current_user, tableowner, 'USAGE')) THEN 'owns the ledger' END)""",
+    )
+    if powers:
+        mend = "Give DATABASE_URL a role of its own without powers, and name the owner's in HAZINA_OWNER_URL."
+        return Finding("role", Verdict.WARN, f"the program's role {powers}: it could rewrite history", mend)
+    return Finding("role", Verdict.WELL, "the program's role can neither rewrite the ledger nor grant itself the right")
+
+
+def connections(place: Place, settings: Settings) -> Finding:
+    most = int(_one(place.url, "SHOW max_connections"))
+    used = int(_one(place.url, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"))
+    said = f"{used} of {most} connections are taken; a process takes up to {settings.database_pool + 6}"
+    if most - used < SPARE_CONNECTIONS:
+        return Finding("connections", Verdict.WARN, said, "Raise max_connections, or lower HAZINA_DATABASE_POOL.")
+    return Finding("connections", Verdict.WELL, said)
+
+
+def clock(place: Place, _: Settings) -> Finding:
+    with psycopg.connect(place.url) as connection:
+        before = time.time()
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        here = (before + time.time()) / 2
+    apart_s = abs(float(row[0] if row else 0) - here)
+    said = f"this machine and the database are {apart_s:.2f} s apart"
+    if apart_s > CLOCK_WARN_S:
+        verdict = Verdict.BAD if apart_s > CLOCK_BAD_S else Verdict.WARN
+        return Finding("clock", verdict, said, "Let both machines keep time with NTP (timedatectl set-ntp true).")
+    return Finding("clock", Verdict.WELL, said)
+
+
+def providers(settings: Settings, place: Place) -> Iterator[Finding]:
+    """Each provider is asked something harmless."""
+    if settings.wants_sandbox and (settings.lnd is None or settings.twilio is None):
+        url = settings.sandbox_url or sandbox.running(settings)
+        if url is None:
+            mend = "`hazina up` starts it; or set the providers in the settings."
+            yield Finding("providers", Verdict.WARN, "the sandbox stands in for them, and it does not run", mend)
+            return
+        settings = sandbox.pointed_at(settings, url)
+    bank = serve.built(settings, place)
+
+    async def ask() -> list[Finding]:
+        await bank.db.open()
+        try:
+            said = await serve.looks(bank).look()
+        finally:
+            await bank.stop()
+        return [
+            Finding(name, Verdict.WELL, "answers")
+            if said[name] == "ok"
+            else Finding(name, Verdict.BAD, said[name], MENDS[name])
+            for name in MENDS
+        ]
+
+    yield from asyncio.run(ask())
+
+
+MENDS = {
+    "lightning": "Is the node up and synced? Compare [lnd] in the settings: base_url, macaroon, tls_cert.",
+    "price": "No price is younger than a minute: is a worker running, and do the price feeds answer?",
+}
+
+
+def _one(url: str, query: str) -> Any:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else None
+
+
+__all__ = ["Finding", "Verdict", "examine"]

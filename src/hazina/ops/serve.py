@@ -1,0 +1,197 @@
+"""Run the bank: all of it in one process (``up``), or its API and its workers in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import SecretStr
+
+from hazina import __version__, app, migrations
+from hazina.api import server
+from hazina.api.asgi import asgi
+from hazina.api.health import Health, Look
+from hazina.ops import Trouble, database, sandbox
+from hazina.ops.database import Place
+from hazina.settings import Settings
+
+LOG_BYTES_KEPT = 20 * 2**20
+CHILD_LOOK_EVERY_S = 0.5
+Say = Callable[[str], None]
+
+
+def up(settings: Settings, say: Say, *, demo: bool = False) -> str | None:
+    """Everything in one process, database and sandbox as its children, until a signal. Returns None after
+    a signal, else the name of the part that died.
+
+    :raises Trouble, CannotStart, PortTaken: nothing is left running.
+    """
+    listening = server.bind(settings.host, settings.port)
+    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    say(f"Hazina {__version__}")
+    with stopping_cleanly(say), database.opened(settings, adopt=False) as place:
+        database.must_be_durable(place, settings)
+        before, after = database.migrate(place)
+        say(f"  database    {place.described}, revision {after.current}")
+        if before.pending:
+            say(f"  migrations  {before.current or 'nothing'} to {after.current}")
+        with sandbox.beside(settings) as box:
+            if box:
+                say(f"  sandbox     {box.url}")
+                settings = sandbox.pointed_at(settings, box.url)
+            bank = built(settings, place)
+            children = {
+                "sandbox": box.process if box else None,
+                "database": place.cluster.process if place.cluster else None,
+            }
+            return run(bank, listening, working=True, children=children, on_ready=lambda: say(_welcome(url, settings)))
+
+
+def serve_api(settings: Settings, say: Say) -> str | None:
+    """One of any number of API processes on a migrated database."""
+    listening = server.bind(settings.host, settings.port)
+    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
+        bank = built(settings, place)
+        return run(bank, listening, on_ready=lambda: say(f"The API is ready at {url}"))
+
+
+def work(settings: Settings, say: Say, health_port: int) -> str | None:
+    """One of any number of workers on a migrated database. It answers only for its health."""
+    listening = server.bind("127.0.0.1", health_port)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
+        bank = built(settings, place)
+        ready = f"The worker is ready; its health is at {url}/readyz"
+        return run(bank, listening, serving=False, working=True, on_ready=lambda: say(ready))
+
+
+@contextmanager
+def _served_by_others(settings: Settings) -> Iterator[tuple[Settings, Place]]:
+    with database.opened(settings) as place:
+        database.must_be_durable(place, settings)
+        database.must_be_migrated(place)
+        if settings.wants_sandbox and (url := settings.sandbox_url or sandbox.running(settings)):
+            settings = sandbox.pointed_at(settings, url)
+        yield settings, place
+
+
+def built(settings: Settings, place: Place) -> app.Bank:
+    """The bank on the database at ``place``.
+
+    :raises Trouble: a provider is not set.
+    """
+    for name in ("lnd", "twilio"):
+        if getattr(settings, name) is None:
+            raise Trouble(
+                f"The settings have no [{name}] section, and no sandbox stands in for it. Add it to "
+                f"{settings.data / 'hazina.toml'}, or run the sandbox (regtest only: `hazina sandbox`)."
+            )
+    return app.build(settings.model_copy(update={"database_url": SecretStr(place.url)}))
+
+
+def looks(bank: app.Bank) -> Health:
+    """How the parts of ``bank`` are asked whether they are well."""
+
+    async def answering() -> None:
+        async with bank.db.transaction() as tx:
+            await tx.value("SELECT 1")
+
+    async def migrated() -> None:
+        state = await asyncio.to_thread(migrations.state, bank.db.url)
+        if state.current != state.head:
+            raise Trouble(f"revision {state.current}, wanted {state.head}")
+
+    async def node() -> None:
+        await bank.lightning.info()
+
+    async def price() -> None:
+        await bank.prices.fresh()
+
+    helpful: Mapping[str, Look] = {"lightning": node, "price": price}
+    return Health(needed={"database": answering, "migrations": migrated}, helpful=helpful)
+
+
+def run(
+    bank: app.Bank,
+    listening: socket.socket,
+    *,
+    serving: bool = True,
+    working: bool = False,
+    children: Mapping[str, subprocess.Popen[bytes] | None] | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> str | None:
+    """Start the bank, serve, stop it. See ``server.serve``."""
+    background = dict(bank.listening())
+    if working:
+        background |= bank.working()
+    for name, process in (children or {}).items():
+        if process is not None:
+            background[name] = _watching(process)
+
+    async def main() -> str | None:
+        try:
+            await bank.start()
+            surface = asgi(bank) if serving else None
+            return await server.serve(surface, listening, health=looks(bank), background=background, on_ready=on_ready)
+        finally:
+            await bank.stop()
+
+    return server.run(main())
+
+
+def _watching(process: subprocess.Popen[bytes]) -> server.Background:
+    async def watch() -> None:
+        while process.poll() is None:  # noqa: ASYNC110 (a process has no event to wait for)
+            await asyncio.sleep(CHILD_LOOK_EVERY_S)
+
+    return watch
+
+
+@contextmanager
+def stopping_cleanly(say: Say) -> Iterator[None]:
+    """Ctrl-C and SIGTERM while we start end the block like a return; a second one while we stop changes
+    nothing."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def ignore(*_: object) -> None:
+        pass
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number in before:
+            signal.signal(number, ignore)
+        say("Stopped.")
+
+
+def log_to(file: Path) -> TextIO:
+    """A log file beside the data, with one older one kept."""
+    if file.exists() and file.stat().st_size > LOG_BYTES_KEPT:
+        file.replace(file.with_suffix(".old.log"))
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", buffering=1)
+
+
+def _welcome(url: str, settings: Settings) -> str:
+    lines = [
+        "",
+        f"Hazina is ready at {url}",
+        "",
+        f"  wallet      {url}/wallet",
+    ]
+    if settings.sandbox_url:
+        lines.append(f"  sandbox     {url}/sandbox   (text messages, an outside Lightning wallet, faults)")
+    lines += [f"  GraphQL     {url}/graphql", "", "Ctrl-C stops everything."]
+    return "\n".join(lines)
