@@ -33,6 +33,7 @@ DEPTH_MAX = 12
 ALIASES_MAX = 30
 COMPLEXITY_MAX = 200  # Blink's limit and costs: every field 1, every mutation 120
 MUTATION_COST = 120
+TEXT_CHARS_MAX = 20_000  # comments and blanks are no tokens, and reading them takes time too
 KEPT_MAX = 500
 KEPT_CHARS_MAX = 10_000
 """A longer text is served, but not kept: 500 of these are a few dozen megabytes as trees."""
@@ -113,6 +114,10 @@ def check_size(document: DocumentNode) -> None:
                 )
 
 
+def _too_complex(message: str) -> Checked:
+    return Checked(None, (GraphQLError(message, extensions={"code": "QUERY_TOO_COMPLEX"}),))
+
+
 class Documents:
     """The bounded store of checked documents, and the texts that clients name by digest only."""
 
@@ -122,6 +127,7 @@ class Documents:
         self._persisted: OrderedDict[str, str] = OrderedDict()
 
     def get(self, text: str) -> Checked:
+        """``text`` holds no lone surrogates."""
         key = sha256(text.encode()).digest()
         if (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
@@ -134,13 +140,14 @@ class Documents:
         return checked
 
     def _check(self, text: str) -> Checked:
+        if len(text) > TEXT_CHARS_MAX:
+            return _too_complex(f"Query is too long: at most {TEXT_CHARS_MAX:,} characters are allowed.")
         try:
             document = parse(text, max_tokens=TOKENS_MAX)
             check_size(document)
             errors = validate(self.schema, document, max_errors=5)
         except RecursionError:
-            deep = GraphQLError("Query is nested too deeply.", extensions={"code": "QUERY_TOO_COMPLEX"})
-            return Checked(None, (deep,))
+            return _too_complex("Query is nested too deeply.")
         except GraphQLError as error:
             if code_of(error) is None:
                 error.extensions = {"code": "GRAPHQL_PARSE_FAILED"}

@@ -9,6 +9,7 @@ import structlog
 from graphql import GraphQLError
 
 from hazina.kernel.errors import Kind, Refusal
+from hazina.kernel.log import request_id
 
 log = structlog.get_logger("hazina.api")
 
@@ -18,12 +19,6 @@ MESSAGE_CHARS_MAX = 500
 
 # Blink's words for a lock that another request holds. The BTCPay plug-in tries again when it reads them.
 BUSY_NAME = "(code: ResourceAttemptsRedlockServiceError)"
-
-
-def request_id() -> str | None:
-    """The id that the log lines of this request carry."""
-    found = structlog.contextvars.get_contextvars().get("request_id")
-    return None if found is None else str(found)
 
 
 def message_of(refusal: Refusal) -> str:

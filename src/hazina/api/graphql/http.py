@@ -23,8 +23,9 @@ from hazina.api.bank import Bank
 from hazina.api.credentials import BadCredential, caller_of, client_ip, credential
 from hazina.api.graphql.context import Context
 from hazina.api.graphql.documents import Documents
-from hazina.api.graphql.errors import body, request_id, shown
+from hazina.api.graphql.errors import body, shown
 from hazina.kernel import rates
+from hazina.kernel.log import request_id
 
 IDEMPOTENCY = rates.Rate("idempotency", points=1, window_s=3600, block_s=3600)
 """Blink locks a key for an hour and never replays the answer: the client looks at its history."""
@@ -89,7 +90,7 @@ class Endpoint:
         self.bank = bank
         self.documents = documents
 
-    async def __call__(self, request: Request) -> Response:
+    async def serve(self, request: Request) -> Response:
         try:
             return await self._serve(request)
         except BadCredential:

@@ -1,0 +1,99 @@
+"""Logging in over plain HTTP: ``POST /auth/phone/captcha``, ``/code``, ``/login``, JSON or form.
+
+Shapes and statuses are Blink's. An error is ``{"error": message, "code", "requestId"}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hazina.api.bank import Bank
+from hazina.api.credentials import client_ip
+from hazina.api.graphql.http import NotServed, read_json, refuse_unstorable
+from hazina.api.graphql.public.users import challenge
+from hazina.kernel.errors import Kind, Refusal
+from hazina.kernel.log import request_id
+
+Fields = dict[str, Any]
+Serve = Callable[[Bank, Request, Fields], Awaitable[Fields]]
+
+STATUS = {Kind.UNAUTHENTICATED: 401, Kind.LIMIT: 429}  # Blink answers all else that it refuses with 400
+
+
+async def captcha(bank: Bank, request: Request, fields: Fields) -> Fields:
+    return {"result": challenge()}
+
+
+async def code(bank: Bank, request: Request, fields: Fields) -> Fields:
+    """The captcha's fields are taken and not looked at."""
+    channel = _text(fields, "channel") if fields.get("channel") else "SMS"
+    await bank.identity.request_code(_text(fields, "phone"), channel, client_ip(request))
+    return {"success": True}
+
+
+async def login(bank: Bank, request: Request, fields: Fields) -> Fields:
+    entered = await bank.accounts.log_in(
+        _text(fields, "phone"),
+        _text(fields, "code"),
+        ip=client_ip(request),
+        agent=request.headers.get("user-agent"),
+    )
+    return {"authToken": entered.token, "totpRequired": entered.totp_required, "id": str(entered.user_id)}
+
+
+def routes(bank: Bank, middleware: Sequence[Middleware] = ()) -> list[Route]:
+    verbs: dict[str, Serve] = {"captcha": captcha, "code": code, "login": login}
+    return [
+        Route(f"/auth/phone/{name}", _endpoint(bank, verb), methods=["POST", "OPTIONS"], middleware=middleware)
+        for name, verb in verbs.items()
+    ]
+
+
+def _endpoint(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await serve(bank, request, await _fields(request)))
+        except NotServed as no:
+            return _error(no.status, no.code, no.message)
+        except Refusal as refusal:
+            return _error(STATUS.get(refusal.kind, 400), refusal.blink or refusal.code, str(refusal), refusal.facts)
+
+    return endpoint
+
+
+async def _fields(request: Request) -> Fields:
+    """The body as an object; an empty body has no fields."""
+    body = await request.body()
+    if not body:
+        return {}
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        try:
+            found: Any = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=20))
+        except ValueError:
+            raise NotServed(400, "INVALID_INPUT", "The body is not a valid form.") from None
+        refuse_unstorable(found)
+    else:
+        found = read_json(body)
+    if not isinstance(found, dict):
+        raise NotServed(400, "INVALID_INPUT", "The body must be a JSON object.")
+    return found
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise NotServed(400, "INVALID_INPUT", f'The field "{name}" is missing.')
+    return value
+
+
+def _error(status: int, code: str, message: str, facts: Fields | None = None) -> Response:
+    retry_after_s = (facts or {}).get("retry_after_s")
+    headers = {"retry-after": str(retry_after_s)} if retry_after_s else None
+    return JSONResponse({"error": message, "code": code, "requestId": request_id()}, status, headers)
