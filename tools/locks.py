@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "tools/nodejs.lock", "web/package-lock.json")
-HOST = re.compile(r"(https?:|git\+|//)[^\s\"']*|--(extra-)?index-url|--find-links")
-FUNDING = re.compile(r'^\s*"url": ')  # npm keeps where authors take donations
+PYTHON_PLACE = re.compile(r"://|--(extra-)?index-url|--find-links")
+NPM_PLACE = re.compile(r'"resolved":|:\s*"(https?:|git\+|github:)')
 
 
 def resolve() -> int:
@@ -21,9 +21,12 @@ def resolve() -> int:
 
 
 def hosts(path: Path) -> Iterator[str]:
-    """Lines of a lock that name a place on the network."""
+    """Lines of a lock that name a place on the network. (npm's also keeps where authors take donations.)"""
+    place = NPM_PLACE if path.suffix == ".json" else PYTHON_PLACE
+    funding = False
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if HOST.search(line) and not FUNDING.match(line):
+        funding = '"funding"' in line or (funding and "}" not in line and "]" not in line)
+        if place.search(line) and not funding:
             yield f"{path}:{number}: a lock names no host: {line.strip()[:80]}"
 
 
