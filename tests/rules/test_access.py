@@ -45,7 +45,8 @@ def test_keys_taken(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", " a", "a ", "a\n", "a\x00b", "x" * 101, "x" * 1_000_000, "ключ", "\ud800", "１２３", "a\tb", "a\x7f"]
+    "key",
+    ["", " ", " a", "a ", "a\n", "a\x00b", "x" * 101, "x" * 1_000_000, "ключ", "\ud800", "１２３", "a\tb", "a\x7f"],
 )
 def test_keys_refused(key: str) -> None:
     with pytest.raises(InvalidIdempotencyKey):

@@ -131,7 +131,7 @@ def parse_phone(text: str) -> str:
 
 
 def reads_as_phone(text: str) -> bool:
-    """Would somebody's phone dial this? (letters count as keys: "800flowers" would)"""
+    """Would somebody's phone dial this? (letters count as keys: "800flowersx" would)"""
     return _parsed("+" + text) is not None
 
 
@@ -159,7 +159,7 @@ def is_served(phone: str, policy: Policy) -> bool:
 
 def parse_channel(text: str) -> Channel:
     """Raises ``InvalidChannel`` for anything but SMS and WHATSAPP (in any case)."""
-    if len(text) <= 20:
+    if len(text) <= 20 and text.isascii():
         for channel in Channel:
             if text.upper() == channel.value:
                 return channel
