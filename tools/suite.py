@@ -104,7 +104,9 @@ def conclude(failed: list[str], tests: int) -> int:
 
 def browser() -> dict[str, str]:
     """A Chromium that runs; the variables by which tests find it. Gets one when there is none."""
-    for get in (lambda: None, from_system, from_playwright):
+    if found := installed():
+        return found
+    for get in (from_system, from_playwright):
         get()
         if found := installed():
             return found
@@ -119,9 +121,9 @@ def installed() -> dict[str, str] | None:
     for path in (shutil.which(name) for name in names if name):
         if path and works(path):
             return {"HAZINA_CHROMIUM": path}
-    for path in sorted(BROWSERS.glob("chromium-*/*/chrome"), reverse=True):
-        if works(str(path)):
-            return {"HAZINA_CHROMIUM": str(path)}
+    for own in sorted(BROWSERS.glob("chromium-*/*/chrome"), reverse=True):
+        if works(str(own)):
+            return {"HAZINA_CHROMIUM": str(own)}
     return None
 
 
