@@ -67,7 +67,10 @@ class _Measure:
             return Size()  # validation names the mistake
         if name not in self.known:
             found = self.fragments[name]
-            cost = MUTATION_COST if found.type_condition.name.value == "Mutation" else 1
+            type_name = found.type_condition.name.value
+            if type_name.startswith("__"):
+                return Size()  # of the schema itself
+            cost = MUTATION_COST if type_name == "Mutation" else 1
             self.known[name] = self.selections(found.selection_set, (*trail, name), cost)
         return self.known[name]
 
