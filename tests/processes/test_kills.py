@@ -13,7 +13,6 @@ import time
 from typing import Any
 
 import pytest
-
 from tests.processes.driver import Bank, Customer, wait_for
 
 MINUTE = 60.0
