@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 from tests.processes.conftest import free_port
 from tests.processes.driver import Bank, Customer, Process, wait_for
@@ -37,8 +38,6 @@ def test_two_hundred_payments_of_a_wallet_that_affords_fifty(bank: Bank, amina: 
     order = {"walletId": poor.wallets["BTC"], "recipientWalletId": amina.wallets["BTC"], "amount": 20}
 
     def pay(n: int) -> str:
-        import httpx2
-
         url = bank.url if n % 2 else second
         answer = httpx2.post(
             f"{url}/graphql",
@@ -47,7 +46,7 @@ def test_two_hundred_payments_of_a_wallet_that_affords_fifty(bank: Bank, amina: 
             timeout=60,
         ).json()
         payload = answer["data"]["intraLedgerPaymentSend"]
-        return payload["status"] if not payload["errors"] else payload["errors"][0]["code"]
+        return str(payload["errors"][0]["code"] if payload["errors"] else payload["status"])
 
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(pay, range(200)))

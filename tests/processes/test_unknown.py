@@ -4,12 +4,13 @@ what the node says later."""
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from tests.processes.driver import Bank, Customer, wait_for
 from tests.processes.test_kills import MINUTE, SATS, ended
 
-ODD = [
+ODD: list[tuple[str, dict[str, Any]]] = [
     ("send", {"action": "error"}),  # HTTP 500 with text, before it acts
     ("send", {"action": "drop_reply"}),
     ("send", {"action": "drop_reply", "variant": "cut"}),
@@ -22,7 +23,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("call", "fault"), ODD, ids=[f"{call}-{'-'.join(map(str, f.values()))}" for call, f in ODD])
-def test_an_odd_answer_is_never_a_refund(bank: Bank, amina: Customer, call: str, fault: dict[str, object]) -> None:
+def test_an_odd_answer_is_never_a_refund(bank: Bank, amina: Customer, call: str, fault: dict[str, Any]) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     bank.fault(call, times=2, **fault)
     answer = amina.pay(invoice["paymentRequest"])
