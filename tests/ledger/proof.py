@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from random import Random
 from uuid import UUID
 
@@ -156,7 +157,7 @@ async def _explain(raw: Raw, model: Model, answers: Sequence[Answer]) -> list[st
         entries = await (
             await raw.execute("select account_id, txn_id from ledger.entry order by account_id, seq")
         ).fetchall()
-    for (account, txn_id), (next_account, next_id) in zip(entries, entries[1:], strict=False):
+    for (account, txn_id), (next_account, next_id) in pairwise(entries):
         if account == next_account and txn_id != next_id:
             before[next_id].add(txn_id)
     stored = {txn_id for _, txn_id in entries}

@@ -26,7 +26,7 @@ from hazina.ledger.model import (
 )
 from hazina.ledger.service import Books
 from hazina.ledger.store import balances, close_account, entries, open_account
-from hazina.ledger.verify import Check, render, verify
+from hazina.ledger.verify import Check, verify
 from hazina.ledger.writer import Figures, Limits
 
 __all__ = [
@@ -54,7 +54,6 @@ __all__ = [
     "hold",
     "open_account",
     "post_hold",
-    "render",
     "transfer",
     "verify",
     "void_hold",

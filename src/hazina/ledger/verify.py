@@ -9,15 +9,11 @@ first offending rows fetched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import dict_row
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from hazina.kernel.db import Tx
 
@@ -261,17 +257,3 @@ async def _offending(tx: Tx, rows: sql.SQL, invariant: Invariant) -> list[dict[s
     async with tx.raw.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query)
         return await cursor.fetchall()
-
-
-def render(checks: Sequence[Check]) -> Group:
-    """For a terminal: one line an invariant, then the offending rows."""
-    table = Table(title="The books")
-    for heading in ("invariant", "what holds", "checked", "broken"):
-        table.add_column(heading, justify="right" if heading in ("checked", "broken") else "left")
-    rows: list[Text] = []
-    for check in checks:
-        colour = "green" if check.ok else "bold red"
-        table.add_row(check.name, check.description, f"{check.checked:,}", Text(f"{check.broken:,}", colour))
-        for row in check.offending:
-            rows.append(Text(f"{check.name}: " + "  ".join(f"{k}={v}" for k, v in row.items())))
-    return Group(table, *rows)
