@@ -78,7 +78,7 @@ class Macaroons:
 
 
 def _parse(text: str) -> Macaroon:
-    for place, character in enumerate(text):
+    for character in text:
         if character not in "0123456789abcdefABCDEF":
             raise Denied(f"encoding/hex: invalid byte: U+{ord(character):04X} {character!r}")
     if len(text) % 2:
@@ -136,8 +136,10 @@ def _load(identifier: bytes) -> tuple[bytes, int, set[Permission]]:
                 parts = _fields(value)
                 entity = next(part.decode() for field, part in parts if field == 1)
                 granted |= {(entity, part.decode()) for field, part in parts if field == 2}
+        if not 0 <= root_key_id < 1 << 63:
+            raise ValueError
         return nonce, root_key_id, granted
-    except (ValueError, IndexError, StopIteration, OverflowError):
+    except (ValueError, IndexError, StopIteration):
         raise Denied("cannot retrieve macaroon: cannot get macaroon: unknown identifier") from None
 
 

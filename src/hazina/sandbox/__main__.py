@@ -1,0 +1,20 @@
+"""``python -m hazina.sandbox --data DIR [--port N]``"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hazina.sandbox.serve import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="hazina sandbox", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder for the sandbox's own state")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    options = parser.parse_args()
+    run(options.data, options.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Everything the sandbox's servers share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hazina.sandbox.faults import Faults
+from hazina.sandbox.invoices import Invoices
+from hazina.sandbox.macaroons import ADMIN, Macaroons
+from hazina.sandbox.network import BANK, Network
+from hazina.sandbox.payments import Payments
+from hazina.sandbox.store import Store
+
+ADMIN_MACAROON = "admin.macaroon"
+STORE_FILE = "sandbox.sqlite"
+
+
+@dataclass(slots=True)
+class World:
+    store: Store
+    network: Network
+    invoices: Invoices
+    payments: Payments
+    macaroons: Macaroons
+    faults: Faults
+    restarted_until: float = field(default=0.0)  # steady time; until then the bank's node is starting up
+
+    @classmethod
+    def open(cls, data: Path) -> World:
+        """The world as it was left in ``data``, or a new one. The node's admin macaroon lies there, too."""
+        store = Store(data / STORE_FILE)
+        network = Network(store)
+        invoices = Invoices(store, network)
+        world = cls(store, network, invoices, Payments(store, network, invoices), Macaroons(store), Faults(store))
+        if store.setting("created_at") is None:
+            store.set("created_at", int(time.time()))
+        if not (data / ADMIN_MACAROON).exists() or not world.macaroons.root_key_ids():
+            write_private(data / ADMIN_MACAROON, world.macaroons.bake(ADMIN))
+        world.payments.resume()
+        return world
+
+    def restart_node(self, seconds: float) -> None:
+        """The bank's node stops and starts: streams break, and calls are refused for a while."""
+        self.restarted_until = time.monotonic() + seconds
+        self.invoices.events.stop(BANK)
+        self.payments.events.stop(BANK)
+        self.payments.restarted(BANK)
+
+    @property
+    def node_starting(self) -> bool:
+        return time.monotonic() < self.restarted_until
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """A file that only its owner reads, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(content)
+    fresh.replace(path)
