@@ -21,6 +21,7 @@ access = structlog.get_logger("hazina.access")
 BODY_BYTES_MAX = 2 * 2**20
 """Above it nothing is read. A single over-long field below it gets its own named refusal."""
 REQUEST_SECONDS_MAX = 60.0
+FAILED = 500
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -71,6 +72,7 @@ class _Exchange:
         self.request_id = request_id
         self.received_bytes = 0
         self.status = 0  # 0: no answer was begun
+        self.held: list[Message] = []
 
     async def run(self) -> None:
         began = time.perf_counter()
@@ -87,6 +89,8 @@ class _Exchange:
                 raise BodyTooLarge
             async with asyncio.timeout(self.guard.seconds_max):
                 await self.guard.app(self.scope, self.receive, self.send)
+            for message in self.held:
+                await self._pass_on(message)
         except BodyTooLarge:
             await self._refuse(413, "BODY_TOO_LARGE", f"A request may have {self.guard.body_bytes_max:,} bytes.")
         except TimeoutError:
@@ -94,7 +98,7 @@ class _Exchange:
             await self._refuse(503, "TIMEOUT", "The request took too long. What it began may still happen.")
         except Exception:
             access.exception("request failed", path=self.scope["path"])
-            await self._refuse(500, "INTERNAL", "Something went wrong on our side. It has been recorded.")
+            await self._refuse(FAILED, "INTERNAL", "Something went wrong on our side. It has been recorded.")
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -105,6 +109,14 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
+        """A 500 is held back until the part below has ended: Starlette answers one, in plain text, before it
+        lets an exception through, and ours says more."""
+        if self.held or (message["type"] == "http.response.start" and message["status"] == FAILED):
+            self.held.append(message)
+        else:
+            await self._pass_on(message)
+
+    async def _pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = {name.lower() for name, _ in message["headers"]}
@@ -122,8 +134,8 @@ class _Exchange:
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
+        await self._pass_on({"type": "http.response.start", "status": status, "headers": headers})
+        await self._pass_on({"type": "http.response.body", "body": body})
 
     def _record(self, seconds: float) -> None:
         route = getattr(self.scope.get("route"), "path", "other")

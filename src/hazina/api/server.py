@@ -105,8 +105,8 @@ async def serve(
     await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
     dead = None if stop.is_set() else next((task for task in parts if task.done()), None)
     if dead is not None:
-        why = "cancelled" if dead.cancelled() else dead.exception()
-        log.error("a part of the process died", part=dead.get_name(), exc_info=why, error=repr(why))
+        why = None if dead.cancelled() else dead.exception()
+        log.error("a part of the process died", part=dead.get_name(), exc_info=why)
     health.draining = True
     server.should_exit = True
     await asyncio.wait({serving}, timeout=DRAIN_SECONDS + 5)

@@ -21,7 +21,8 @@ REQUEST_ID = "request_id"
 SECRET_NAMES = frozenset(
     {"token", "code", "secret", "password", "macaroon", "preimage", "authorization", "auth_token", "body", "phone"}
 )
-NOISY = {"httpx2": logging.WARNING, "httpcore2": logging.WARNING, "alembic": logging.WARNING}
+QUIET = ("httpx2", "httpcore2", "alembic", "uvicorn", "procrastinate")
+"""Libraries whose everyday remarks nobody needs: from WARNING up only."""
 
 
 def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -41,7 +42,7 @@ def configure(*, level: str = "info", style: str = "json", stream: TextIO = sys.
         _hide_secrets,
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]  # no locals: they hold secrets
         if style == "json"
         else [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     )
@@ -56,8 +57,8 @@ def configure(*, level: str = "info", style: str = "json", stream: TextIO = sys.
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *last]))
     logging.basicConfig(handlers=[handler], level=number, force=True)
-    for name, least in NOISY.items():
-        logging.getLogger(name).setLevel(max(least, number))
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, number))
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""Settings are checked whole, and every error says where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hazina.settings import BadSettings, load, redacted
+
+
+def write(folder: Path, text: str) -> dict[str, str]:
+    (folder / "hazina.toml").write_text(text)
+    return {"HAZINA_DATA": str(folder)}
+
+
+def test_nothing_set_is_a_bank_on_this_machine_with_a_sandbox() -> None:
+    settings = load({}).settings
+    assert (settings.host, settings.port, settings.network) == ("127.0.0.1", 4455, "regtest")
+    assert settings.wants_sandbox
+
+
+def test_the_environment_wins_over_the_file_and_the_command_line_over_both(tmp_path: Path) -> None:
+    environ = write(tmp_path, "port = 1\ndatabase_pool = 5\n") | {"HAZINA_PORT": "2"}
+    assert load(environ).settings.port == 2
+    assert load(environ, port=3).settings.port == 3
+    assert load(environ, port=None).settings.database_pool == 5
+
+
+def test_every_error_of_the_file_has_its_line(tmp_path: Path) -> None:
+    lnd = '[lnd]\nbase_url = "ftp://node"\nmacaroon = "zz"\nmacarron = "00"\n'
+    text = f'port = 99999\n\n{lnd}\n[twilio]\naccount_sid = "AC1"\n'
+    with pytest.raises(BadSettings) as caught:
+        load(write(tmp_path, text))
+    file = tmp_path / "hazina.toml"
+    lines = str(caught.value).splitlines()
+    for start in (
+        f"{file}:1: port:",
+        f"{file}:4: lnd.base_url: must be an address",
+        f"{file}:5: lnd.macaroon: must be hexadecimal",
+        f"{file}:6: lnd.macarron: there is no such setting",
+        f"{file}:9: twilio.auth_token: is missing",
+        f"{file}:9: twilio.sender: is missing",
+    ):
+        assert any(line.startswith(start) for line in lines), (start, lines)
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"HAZINA_PROT": "1"}, "HAZINA_PROT: prot: there is no such setting."),
+        ({"HAZINA_PORT": "many"}, "HAZINA_PORT: port: "),
+        ({"HAZINA_PORT__X": "1"}, "HAZINA_PORT__X: port: "),
+        ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: database_url: must begin with postgresql://."),
+        ({"HAZINA_PRICE_FEEDS": "[{]"}, "HAZINA_PRICE_FEEDS: price_feeds: "),
+        ({"HAZINA_OWNER_URL_FILE": "/no/such/file"}, "HAZINA_OWNER_URL_FILE: cannot read /no/such/file"),
+        ({"HAZINA_CONFIG": "/no/such/file"}, "/no/such/file: there is no such file (HAZINA_CONFIG names it)."),
+    ],
+)
+def test_a_bad_variable_is_named(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(environ)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_broken_file_says_where(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(write(tmp_path, "port = \n"))
+    assert "hazina.toml: " in str(caught.value)
+    assert "line 1" in str(caught.value)
+
+
+def test_secrets_come_from_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    (tmp_path / "admin.macaroon").write_bytes(b"\x02\x01\xff")
+    text = f'[lnd]\nbase_url = "https://node:8080/"\nmacaroon_file = "{tmp_path}/admin.macaroon"\n'
+    environ = write(tmp_path, text) | {
+        "HAZINA_TWILIO__ACCOUNT_SID": "AC1",
+        "HAZINA_TWILIO__SENDER": "+1",
+        "HAZINA_TWILIO__AUTH_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    settings = load(environ).settings
+    assert settings.twilio is not None
+    assert settings.twilio.auth_token.get_secret_value() == "secret"
+    assert settings.lnd is not None
+    assert settings.lnd.macaroon.get_secret_value() == "0201ff"
+    assert settings.lnd.base_url == "https://node:8080"
+
+
+def test_what_is_shown_has_no_secrets_and_says_where_each_comes_from() -> None:
+    environ = {"DATABASE_URL": "postgresql://hazina:pass-word@db/hazina", "HAZINA_PORT": "80"}
+    shown = {name: (value, place) for name, value, place in redacted(load(environ))}
+    assert shown["database_url"] == ("postgresql://hazina:********@db/hazina", "DATABASE_URL")
+    assert shown["port"] == ("80", "HAZINA_PORT")
+    assert shown["host"] == ("127.0.0.1", "default")
+
+
+def test_no_error_repeats_a_secret() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"HAZINA_LND__BASE_URL": "http://x", "HAZINA_LND__MACAROON": "not-hexadecimal-secret"})
+    assert "not-hexadecimal-secret" not in str(caught.value)
