@@ -21,4 +21,8 @@ async def sweep(tx: Tx, before: datetime) -> int:
     """Forget requests seen before ``before``, and volume that had left its window by then. Subjects
     stay: somebody may be waiting for the lock on one."""
     seen = await tx.execute("delete from idempotency where at < %(before)s", {"before": before})
-    return seen + await tx.execute("delete from limit_use where until < %(before)s", {"before": before})
+    query = """
+        delete from limit_use where (unit, subject) in (
+            select unit, subject from limit_use where until < %(before)s for update skip locked)
+    """
+    return seen + await tx.execute(query, {"before": before})

@@ -83,3 +83,9 @@ class Prices:
         if price is None or not is_fresh(price, self.clock.now(), self.policy):
             raise PriceUnavailable
         return price
+
+    async def sweep(self) -> int:
+        """Thin out prices that are older than a day. Run it once a day: it looks at the last week."""
+        before = self.clock.now() - timedelta(days=1)
+        async with self.db.transaction() as tx:
+            return await store.thin(tx, before - timedelta(days=7), before)

@@ -90,9 +90,10 @@ class Identity:
         """Use the code up. The user with that phone, made when new. Raises WrongCode for whoever
         comes second."""
         now = self.clock.now()
+        # Counts first, then the code: the order in which ``prove`` locks them.
+        await rates.give_back(tx, login_rates(proof.phone, proof.ip, self.policy), now)
         if not await store.use_code(tx, proof.phone, proof.code_id):
             raise WrongCode
-        await rates.give_back(tx, login_rates(proof.phone, proof.ip, self.policy), now)
         return await store.user_of_phone(tx, proof.phone, now)
 
     async def check_code(self, phone: str, code: str, ip: str | None) -> User:

@@ -81,5 +81,11 @@ async def give_back(tx: Tx, given: Iterable[tuple[Rate, str]], at: datetime) -> 
 
 
 async def sweep(tx: Tx, before: datetime) -> int:
-    """Forget windows that ended before ``before``."""
-    return await tx.execute("delete from rate_use where ends_at < %(before)s", {"before": before})
+    """Forget windows that ended before ``before``; what somebody is counting now waits for the next time."""
+    return await tx.execute(
+        """
+        delete from rate_use where (name, key) in (
+            select name, key from rate_use where ends_at < %(before)s for update skip locked)
+        """,
+        {"before": before},
+    )
