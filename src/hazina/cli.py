@@ -100,10 +100,11 @@ def sandbox(data: Data = None, port: Port = 0) -> None:
     if loaded.settings.network != "regtest":
         _give_up(f"The sandbox is for regtest; the settings say {loaded.settings.network}.")
     _log(loaded.settings)
-    from hazina.ops import sandbox, serve
+    from hazina.ops import sandbox
+    from hazina.ops.stopping import stopping_cleanly
 
-    with serve.stopping_cleanly(_say):
-        _ended(sandbox.serve(loaded.settings, port or 0))
+    with stopping_cleanly(_say):
+        sandbox.serve(loaded.settings, port or 0)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +17,17 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from hazina.api import server
-from hazina.api.health import Health
 from hazina.kernel import child
 from hazina.kernel.embedded import alive
 from hazina.ops import Trouble
+from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
+from hazina.sandbox.world import ADMIN_MACAROON
 from hazina.settings import Lnd, PriceFeed, Settings, Twilio
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
+EXCHANGES = ("kraken", "coinbase", "bitstamp")
+SENDER = "+15005550006"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +44,37 @@ def _address_file(settings: Settings) -> Path:
     return folder(settings) / "address.json"
 
 
-def serve(settings: Settings, port: int) -> str | None:
-    """Serve the sandbox on loopback until a signal; see ``server.serve``. Whoever wants it finds the address
-    in the folder."""
-    from hazina.sandbox.app import create  # heavy; only this process needs it
+def serve(settings: Settings, port: int) -> None:
+    """Serve the sandbox on loopback until a signal. Whoever wants it finds the address in the folder.
+
+    :raises PortTaken:
+    """
+    from hazina.sandbox import serve as sandbox  # heavy; only this process needs it
 
     folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
-    listening = server.bind("127.0.0.1", port)
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = create(folder(settings))
-
-    def tell() -> None:
-        address = _address_file(settings)
-        part = address.with_suffix(".new")
-        part.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        part.replace(address)
-        print(f"The sandbox is ready at {url}", flush=True)
-
+    with server.bind("127.0.0.1", port) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    address = _address_file(settings)
+    fresh = address.with_suffix(".new")
+    fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    fresh.replace(address)
     try:
-        return server.run(server.serve(app, listening, health=Health(), on_ready=tell))
+        sandbox.run(folder(settings), port)
     finally:
-        _address_file(settings).unlink(missing_ok=True)
+        address.unlink(missing_ok=True)
 
 
 def running(settings: Settings) -> str | None:
-    """The address of a sandbox that serves this data folder, or None."""
+    """The address of a sandbox that serves this data folder and answers, or None."""
     try:
         said = json.loads(_address_file(settings).read_text())
-    except (OSError, ValueError):
+        if not alive(int(said["pid"])):
+            return None
+        with urllib.request.urlopen(f"{said['url']}/livez", timeout=1):  # noqa: S310 (our own address)
+            return str(said["url"])
+    except (OSError, ValueError, KeyError):
         return None
-    return str(said["url"]) if alive(int(said["pid"])) else None
 
 
 @contextmanager
@@ -118,11 +123,12 @@ def pointed_at(settings: Settings, url: str) -> Settings:
     """Providers that are not set use the sandbox at ``url``."""
     changes: dict[str, object] = {"sandbox_url": url}
     if settings.lnd is None:
-        macaroon = (folder(settings) / "admin.macaroon").read_bytes().hex()
+        macaroon = (folder(settings) / ADMIN_MACAROON).read_bytes().hex()
         changes["lnd"] = Lnd(base_url=f"{url}/lnd", macaroon=SecretStr(macaroon))
     if settings.twilio is None:
-        token = SecretStr("sandbox")
-        changes["twilio"] = Twilio(base_url=f"{url}/twilio", account_sid="ACsandbox", auth_token=token, sender="Hazina")
+        token = SecretStr(AUTH_TOKEN)
+        changes["twilio"] = Twilio(base_url=f"{url}/twilio", account_sid=ACCOUNT_SID, auth_token=token, sender=SENDER)
     if not settings.price_feeds:
-        changes["price_feeds"] = (PriceFeed(name="sandbox", base_url=f"{url}/exchange"),)
+        feeds = (PriceFeed(name=name, base_url=f"{url}/exchange/{name}") for name in EXCHANGES)
+        changes["price_feeds"] = tuple(feeds)
     return settings.model_copy(update=changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +19,11 @@ from hazina.api.asgi import asgi
 from hazina.api.health import Health, Look
 from hazina.ops import Trouble, database, sandbox
 from hazina.ops.database import Place
+from hazina.ops.stopping import Say, stopping_cleanly
 from hazina.settings import Settings
 
 LOG_BYTES_KEPT = 20 * 2**20
 CHILD_LOOK_EVERY_S = 0.5
-Say = Callable[[str], None]
 
 
 def up(settings: Settings, say: Say, *, demo: bool = False) -> str | None:
@@ -153,28 +152,6 @@ def _watching(process: subprocess.Popen[bytes]) -> server.Background:
             await asyncio.sleep(CHILD_LOOK_EVERY_S)
 
     return watch
-
-
-@contextmanager
-def stopping_cleanly(say: Say) -> Iterator[None]:
-    """Ctrl-C and SIGTERM while we start end the block like a return; a second one while we stop changes
-    nothing."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    def ignore(*_: object) -> None:
-        pass
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number in before:
-            signal.signal(number, ignore)
-        say("Stopped.")
 
 
 def log_to(file: Path) -> TextIO:
