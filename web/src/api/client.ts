@@ -1,0 +1,85 @@
+import { createClient, type Client } from "graphql-ws";
+
+/** A document with the shape of its answer and of its variables. */
+export interface Doc<R, V> { text: string; _?: (v: V) => R }
+export const doc = <R, V extends object = Record<string, never>>(text: string): Doc<R, V> => ({ text });
+
+/** The bank said no. `code` is stable; `message` is the bank's own sentence in English. */
+export class Refusal extends Error {
+  constructor(readonly code: string, message: string, readonly facts: Record<string, unknown> = {}) { super(message); }
+}
+/** No answer, or none that can be read: what was asked may have happened. */
+export class NoAnswer extends Error {}
+
+export interface ApiError { message: string; code?: string | null }
+
+let token: string | null = null;
+let onLoggedOut = (): void => {};
+let socket: Client | undefined;
+
+/** The token for all calls from now on. `loggedOut` runs when the bank no longer takes it. */
+export function useToken(value: string | null, loggedOut: () => void): void {
+  token = value;
+  onLoggedOut = loggedOut;
+  void socket?.dispose();
+  socket = undefined;
+}
+
+async function post(path: string, body: unknown, key?: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (token !== null) headers["authorization"] = `Bearer ${token}`;
+  if (key !== undefined) headers["x-idempotency-key"] = key;
+  try {
+    const reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
+    return { status: reply.status, body: (await reply.json()) as Record<string, unknown> };
+  } catch (cause) {
+    throw new NoAnswer("no answer", { cause });
+  }
+}
+
+/** Asks for a document. `key` makes a repeat of a payment harmless. */
+export async function ask<R, V extends object>(document: Doc<R, V>, variables: V, key?: string): Promise<R> {
+  const { status, body } = await post("/graphql", { query: document.text, variables }, key);
+  if (status === 401) { onLoggedOut(); throw new Refusal("NOT_AUTHENTICATED", "Log in again."); }
+  if (status >= 500) throw new NoAnswer(`HTTP ${status}`);
+  const first = (body["errors"] as (ApiError & { extensions?: { code?: string } })[] | undefined)?.[0];
+  if (first) throw new Refusal(first.code ?? first.extensions?.code ?? (status === 409 ? "CONFLICT" : "UNKNOWN"), first.message);
+  if (status === 409) throw new Refusal("CONFLICT", "The request was taken before.");
+  if (body["data"] == null) throw new NoAnswer(`HTTP ${status} without data`);
+  return body["data"] as R;
+}
+
+/** A plain JSON call of the log-in. */
+export async function rest<R>(path: string, body: unknown): Promise<R> {
+  const reply = await post(path, body);
+  if (reply.status >= 500) throw new NoAnswer(`HTTP ${reply.status}`);
+  if (reply.status >= 400) {
+    const error = reply.body["error"];
+    const facts = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : reply.body;
+    const message = typeof error === "string" ? error : String(facts["message"] ?? "");
+    throw new Refusal(String(facts["code"] ?? `HTTP_${reply.status}`), message, facts);
+  }
+  return reply.body as R;
+}
+
+/** Listens until the returned function is called; connects again by itself. `again` runs after each gap. */
+export function listen<R, V extends object>(document: Doc<R, V>, variables: V, next: (r: R) => void, again: () => void = () => {}): () => void {
+  socket ??= createClient({
+    url: `${location.origin.replace(/^http/, "ws")}/graphql`,
+    lazy: true,
+    keepAlive: 20_000,
+    retryAttempts: Infinity,
+    shouldRetry: () => true,
+    retryWait: (tries) => new Promise((r) => setTimeout(r, Math.min(500 * 2 ** tries, 15_000) + Math.random() * 500)),
+    connectionParams: () => (token === null ? {} : { Authorization: `Bearer ${token}` }),
+  });
+  const client = socket;
+  let connections = 0;
+  const forget = client.on("connected", () => { if (connections++ > 0) again(); });
+  const stop = client.subscribe<R>({ query: document.text, variables: variables as Record<string, unknown> }, {
+    next: (message) => { if (message.data != null) next(message.data); },
+    error: () => {},
+    complete: () => {},
+  });
+  return () => { forget(); stop(); };
+}

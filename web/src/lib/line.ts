@@ -1,0 +1,37 @@
+import type { LineData } from "../api/documents.ts";
+import { abs, centsFromDecimal, type Asset } from "./money.ts";
+
+/** What the person is told about a payment. "checking": the outcome is not known. */
+export type State = "paid" | "pending" | "checking" | "returned";
+
+/** One line of the history. Amounts are signed, in the wallet's smallest unit, fee included. */
+export interface Line {
+  id: string; at: number; incoming: boolean; status: LineData["status"]; asset: Asset; memo: string;
+  amount: bigint; fee: bigint; cents: bigint | null;
+  who: string | null; lightning: boolean; hash: string | null; preimage: string | null; request: string | null;
+}
+
+export function lineOf(d: LineData): Line {
+  return {
+    id: d.id, at: d.createdAt, incoming: d.direction === "RECEIVE", status: d.status, asset: d.settlementCurrency, memo: d.memo ?? "",
+    amount: BigInt(d.settlementAmount), fee: BigInt(d.settlementFee),
+    // What it was worth in dollars at that time.
+    cents: d.settlementDisplayCurrency === "USD" ? centsFromDecimal(d.settlementDisplayAmount) : null,
+    who: d.initiationVia.counterPartyUsername ?? d.settlementVia.counterPartyUsername ?? null,
+    lightning: d.initiationVia.__typename === "InitiationViaLn",
+    hash: d.initiationVia.paymentHash ?? null, preimage: d.settlementVia.preImage ?? null, request: d.initiationVia.paymentRequest || null,
+  };
+}
+
+/** Lightning answers within seconds. Later than this we no longer say "on the way" but "we are asking". */
+const PENDING_S = 30;
+
+export function stateOf(line: Line, now: number): State {
+  if (line.status === "SUCCESS") return "paid";
+  if (line.status === "FAILURE") return "returned";
+  return now - line.at < PENDING_S ? "pending" : "checking";
+}
+
+/** The amount without the fee, unsigned. */
+export const net = (line: Line): bigint => (line.incoming ? abs(line.amount) : abs(line.amount) - line.fee);
+export const pathOf = (line: Line): string => `/wallet/activity/${line.asset.toLowerCase()}/${line.id}`;

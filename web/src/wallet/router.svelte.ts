@@ -1,0 +1,46 @@
+// Paths under /wallet. A link is an ordinary <a>; this catches the click.
+import { tick } from "svelte";
+
+let path = $state(trim(location.pathname));
+
+function trim(pathname: string): string {
+  return pathname.replace(/^\/wallet/, "").replace(/\/+$/, "") || "/";
+}
+
+/** The current path below /wallet: "/", "/send", "/activity/btc/<id>". */
+export const here = (): string => path;
+
+export function go(to: string, how: "push" | "replace" = "push"): void {
+  const url = to === "/" ? "/wallet" : `/wallet${to}`;
+  if (how === "replace") history.replaceState(null, "", url);
+  else if (url !== location.pathname) history.pushState({ inside: true }, "", url);
+  arrive();
+}
+
+/** Back where the person came from, or to `home` when this is the first page of the visit. */
+export function back(home: string): void {
+  if (history.state?.inside) history.back();
+  else go(home, "replace");
+}
+
+function arrive(): void {
+  const next = trim(location.pathname);
+  if (next === path) return;
+  path = next;
+  void tick().then(() => {
+    scrollTo(0, 0);
+    // Read the new page from its heading on.
+    document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+  });
+}
+
+export function start(): void {
+  addEventListener("popstate", arrive);
+  document.addEventListener("click", (event) => {
+    const link = (event.target as Element).closest?.("a");
+    if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || link.target) return;
+    if (link.origin !== location.origin || !/^\/wallet(\/|$)/.test(link.pathname)) return;
+    event.preventDefault();
+    go(trim(link.pathname));
+  });
+}

@@ -1,0 +1,203 @@
+// One payment from the first field to its end. Held in memory only: a page that is loaded anew
+// starts over, and the history tells what became of a payment that had been sent.
+import { ask, NoAnswer, Refusal } from "../api/client.ts";
+import { FeeOf, FeeOfOpen, Lines, LinesByHash, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type LineData, type Sent } from "../api/documents.ts";
+import type { Invoice } from "../lib/bolt11.ts";
+import { readDestination } from "../lib/destination.ts";
+import { t, type Key } from "../lib/i18n.svelte.ts";
+import { lineOf, net, type Line } from "../lib/line.ts";
+import type { Asset } from "../lib/money.ts";
+import { uuid } from "../lib/once.ts";
+import { bank } from "./bank.svelte.ts";
+import { refusal, sentence } from "./problems.ts";
+
+export type Target = { kind: "user"; username: string } | { kind: "invoice"; invoice: Invoice };
+/** "lost": no answer came, and we are looking for the payment. "absent": the bank answered that it has none. */
+export type Outcome = "sending" | "done" | "already" | "lost" | "absent" | "refused";
+
+const SEEK_MS = [1000, 1500, 2000, 2500, 3000, 4000, 5000, 5000, 5000];
+const FOLLOW_MS = 2500;
+const after = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
+
+class Sending {
+  target = $state.raw<Target | null>(null);
+  asset = $state<Asset>("BTC");
+  amount = $state<bigint | null>(null);
+  memo = $state("");
+  /** The most that it costs, in the wallet's unit; undefined while asking, null when not known. */
+  fee = $state<bigint | null | undefined>(undefined);
+  feeProblem = $state<{ text: string; code: string } | null>(null);
+  outcome = $state<Outcome | null>(null);
+  line = $state.raw<Line | null>(null);
+  problem = $state<{ text: string; code: string } | null>(null);
+  startedAt = 0;
+
+  #key = "";
+  #to: { asset: Asset; id: string } | null = null;
+  #run = 0;
+
+  /** Reads the field. Answers the key of a sentence, or null when the target stands. */
+  async to(input: string): Promise<Key | null> {
+    const read = readDestination(input, { network: bank.network, domain: bank.domain }, bank.now);
+    if (read.kind === "wrong") return `to.${read.why}`;
+    this.reset();
+    if (read.kind === "user") {
+      if (read.username === bank.person?.username) return "to.self";
+      try {
+        const { accountDefaultWallet } = await ask(WalletOf, { username: read.username, currency: "BTC" });
+        this.#to = { asset: "BTC", id: accountDefaultWallet.id };
+      } catch (error) {
+        if (error instanceof Refusal && error.code === "NOT_FOUND") return "to.nobody";
+        return error instanceof NoAnswer ? (navigator.onLine ? "problem.server" : "problem.offline") : "to.nobody";
+      }
+      this.target = read;
+    } else {
+      this.target = read;
+      this.amount = read.invoice.sats;
+    }
+    return null;
+  }
+
+  reset(): void {
+    this.#run++;
+    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", fee: undefined, feeProblem: null, outcome: null, line: null, problem: null });
+    this.#to = null;
+  }
+
+  /** Whether the amount is the payer's to choose. */
+  get open(): boolean { return this.target?.kind === "user" || (this.target?.kind === "invoice" && this.target.invoice.sats === null); }
+  get name(): string { return this.target === null ? "" : this.target.kind === "user" ? this.target.username : this.target.invoice.memo || t("send.invoice"); }
+
+  /** When the last screen opens: a new key, so that this screen can pay once and once only; and the fee. */
+  async prepare(): Promise<void> {
+    const { target, amount } = this;
+    const walletId = bank.wallet(this.asset)?.id;
+    this.#key = uuid();
+    this.fee = undefined;
+    this.feeProblem = null;
+    if (target === null || amount === null || walletId === undefined) return;
+    if (target.kind === "user") { this.fee = 0n; return; }
+    const run = this.#run;
+    try {
+      const request = target.invoice.text;
+      const { fee } = target.invoice.sats === null ? await ask(FeeOfOpen, { walletId, request, amount: Number(amount) }) : await ask(FeeOf, { walletId, request });
+      if (run !== this.#run) return;
+      // The most that may be taken comes along even where no way was found just now.
+      this.fee = fee.amount === null ? null : BigInt(fee.amount);
+      const first = fee.errors[0];
+      if (first) this.feeProblem = { text: refusal(first.code, first.message), code: first.code ?? "" };
+    } catch (error) {
+      if (run !== this.#run) return;
+      this.fee = null;
+      this.feeProblem = sentence(error);
+    }
+  }
+
+  /** Sends, and follows the payment to its end. */
+  async send(): Promise<void> {
+    if (this.outcome === "sending" || this.outcome === "lost") return;
+    const run = ++this.#run;
+    this.outcome = "sending";
+    this.line = null;
+    this.problem = null;
+    this.startedAt = Math.floor(Date.now() / 1000);
+    try {
+      const sent = await this.#pay();
+      if (run === this.#run) this.#take(sent, run);
+    } catch (error) {
+      if (run !== this.#run) return;
+      if (error instanceof NoAnswer || (error instanceof Refusal && error.code === "CONFLICT")) {
+        this.outcome = "lost";
+        await this.#seek(run);
+      } else {
+        this.outcome = "refused";
+        this.problem = sentence(error);
+      }
+    } finally { void bank.refresh(); }
+  }
+
+  async #pay(): Promise<Sent> {
+    const { target, amount } = this;
+    const walletId = bank.wallet(this.asset)?.id;
+    if (target === null || amount === null || walletId === undefined) throw new Refusal("INVALID_INPUT", "");
+    const memo = this.memo.trim() || null;
+    if (target.kind === "invoice") {
+      const request = target.invoice.text;
+      return target.invoice.sats === null
+        ? (await ask(PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key)).sent
+        : (await ask(PayInvoice, { walletId, request, memo }, this.#key)).sent;
+    }
+    if (this.#to?.asset !== this.asset) {
+      const { accountDefaultWallet: found } = await ask(WalletOf, { username: target.username, currency: this.asset });
+      this.#to = { asset: this.asset, id: found.id };
+    }
+    const values = { walletId, to: this.#to.id, amount: Number(amount), memo };
+    return (await ask(this.asset === "USD" ? PayUserDollars : PayUser, values, this.#key)).sent;
+  }
+
+  #take(sent: Sent, run: number): void {
+    const first = sent.errors[0];
+    if (sent.transaction) this.line = lineOf(sent.transaction);
+    if (first) {
+      this.outcome = "refused";
+      this.problem = { text: refusal(first.code, first.message), code: first.code ?? "" };
+    } else {
+      this.outcome = sent.status === "ALREADY_PAID" ? "already" : this.line === null && sent.status === "FAILURE" ? "refused" : "done";
+      if (this.line === null && sent.status === "PENDING") this.outcome = "lost";
+    }
+    if (this.outcome === "lost") void this.#seek(run);
+    else if (this.line?.status === "PENDING") void this.#follow(run);
+  }
+
+  /** No answer came: the history tells whether the payment exists. */
+  async #seek(run: number): Promise<void> {
+    let answered = 0;
+    for (let i = 0; run === this.#run; i++) {
+      await after(SEEK_MS[i] ?? 10_000);
+      if (run !== this.#run) return;
+      let found: Line | null;
+      try { found = await this.#find(); answered++; } catch { continue; }
+      if (run !== this.#run) return;
+      if (found) {
+        this.line = found;
+        this.outcome = "done";
+        void bank.refresh();
+        return this.#follow(run);
+      }
+      // The bank writes a payment down before it does anything else: no trace, no payment. The key
+      // stays the same, so that even a request still on its way cannot pay twice.
+      if (answered >= 6) { this.outcome = "absent"; return; }
+    }
+  }
+
+  async #find(): Promise<Line | null> {
+    const { target } = this;
+    const walletId = bank.wallet(this.asset)?.id;
+    if (target === null || walletId === undefined) return null;
+    let data: LineData[];
+    if (target.kind === "invoice") {
+      const { me } = await ask(LinesByHash, { walletId, hash: target.invoice.hash });
+      data = me?.defaultAccount.walletById.transactionsByPaymentHash ?? [];
+    } else {
+      const { me } = await ask(Lines, { first: 10, after: null, walletIds: [walletId] });
+      data = (me?.defaultAccount.transactions?.edges ?? []).map((e) => e.node);
+    }
+    const CLOCKS_APART_S = 120;
+    return data.map(lineOf).find((l) => !l.incoming && (target.kind === "invoice" || (l.who === target.username && net(l) === this.amount && l.at >= this.startedAt - CLOCKS_APART_S && !this.#knownBefore(l)))) ?? null;
+  }
+
+  #knownBefore(line: Line): boolean { return bank.lines.some((l) => l.id === line.id && l.at < this.startedAt - 1); }
+
+  async #follow(run: number): Promise<void> {
+    while (run === this.#run && this.line?.status === "PENDING") {
+      await after(FOLLOW_MS);
+      if (run !== this.#run) return;
+      const found = await this.#find().catch(() => null);
+      if (run !== this.#run) return;
+      if (found) this.line = found;
+    }
+    void bank.refresh();
+  }
+}
+
+export const sending = new Sending();

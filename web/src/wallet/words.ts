@@ -1,0 +1,29 @@
+import { t } from "../lib/i18n.svelte.ts";
+import type { Line } from "../lib/line.ts";
+
+/** The other side of a payment, as the person knows it. */
+export const nameOf = (line: Line): string => line.who ?? (line.incoming ? t("row.lightningIn") : t("row.lightningOut"));
+
+const TINTS = ["", "t2", "t3", "t4"];
+/** The same name has the same colour. */
+export function tintOf(name: string): string {
+  let sum = 0;
+  for (const c of name) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 9973;
+  return TINTS[sum % TINTS.length] ?? "";
+}
+
+/** Middle digits of a phone number hidden: +254 7•• ••• 318. */
+export function phoneShort(phone: string): string {
+  const match = /^(\+\d{3})(\d)\d+(\d{3})$/.exec(phone);
+  return match ? `${match[1]} ${match[2]}•• ••• ${match[3]}` : phone;
+}
+
+/** "Chrome, Android" from a browser's long name. */
+export function deviceOf(agent: string | null): string {
+  if (!agent) return t("sessions.unknownDevice");
+  const browser = /(Edg|OPR|SamsungBrowser|Firefox|Chrome|Safari)\//.exec(agent)?.[1] ?? "";
+  const system = /Android|iPhone|iPad|Windows|Mac OS X|CrOS|Linux/.exec(agent)?.[0] ?? "";
+  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", SamsungBrowser: "Samsung Internet", "Mac OS X": "macOS", CrOS: "ChromeOS" };
+  const told = [browser, system].filter(Boolean).map((n) => names[n] ?? n).join(", ");
+  return told || agent.slice(0, 40);
+}

@@ -1,0 +1,4 @@
+// A component's <style> is forbidden: the styles live in src/styles, where the tokens are.
+export default {
+  compilerOptions: { runes: true },
+};
