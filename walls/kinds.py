@@ -119,9 +119,7 @@ def _port(call: ast.Call, ports: set[str]) -> str | None:
 
 
 def _last(node: ast.AST) -> str | None:
-    """``c`` of ``a.b.c``, of a name, or of a quoted annotation."""
+    """``c`` of ``a.b.c``, or a name."""
     if isinstance(node, ast.Attribute):
         return node.attr
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    return node.id if isinstance(node, ast.Name) else None
