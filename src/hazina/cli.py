@@ -53,7 +53,7 @@ def up(
     _log(loaded.settings, beside_data=True)
     from hazina.ops import serve
 
-    _ended(serve.up(loaded.settings, _say, demo=demo))
+    _ended(serve.up(loaded.settings, _say, with_demo=demo))
 
 
 @cli.command()

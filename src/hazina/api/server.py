@@ -50,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Background) -> None:
         super().__init__(_config(app))
         self.on_ready = on_ready
 
@@ -61,7 +61,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.on_ready()
+        await self.on_ready()
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
@@ -89,16 +89,17 @@ async def serve(
     *,
     health: Health,
     background: Mapping[str, Background] | None = None,
-    on_ready: Callable[[], None] = lambda: None,
+    on_ready: Background | None = None,
 ) -> str | None:
     """Serve ``app`` (None: only health and metrics) on ``listening`` beside the background parts, until a
-    signal. Returns None after a signal, else the name of the part that died.
+    signal. ``on_ready`` runs when requests are answered and the background is at work; its failure is the
+    server's. Returns None after a signal, else the name of the part that died.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server = _Server(Guard(with_health(app or _nothing, health)), on_ready)
+    server = _Server(Guard(with_health(app or _nothing, health)), on_ready or _pass)
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="server")
     parts = {serving, *(asyncio.create_task(run(), name=name) for name, run in (background or {}).items())}
     stopping = asyncio.create_task(stop.wait())
@@ -114,6 +115,10 @@ async def serve(
         task.cancel()
     await asyncio.wait({stopping, *parts}, timeout=BACKGROUND_STOP_SECONDS)
     return None if dead is None else dead.get_name()
+
+
+async def _pass() -> None:
+    """Nobody waits for us to be ready."""
 
 
 async def _nothing(scope: Scope, _: Receive, send: Send) -> None:

@@ -6,14 +6,14 @@ import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from pydantic import SecretStr
 
-from hazina import __version__, app, migrations
+from hazina import __version__, app, demo, migrations
 from hazina.api import server
 from hazina.api.asgi import asgi
 from hazina.api.health import Health, Look
@@ -26,7 +26,7 @@ LOG_BYTES_KEPT = 20 * 2**20
 CHILD_LOOK_EVERY_S = 0.5
 
 
-def up(settings: Settings, say: Say, *, demo: bool = False) -> str | None:
+def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
     """Everything in one process, database and sandbox as its children, until a signal. Returns None after
     a signal, else the name of the part that died.
 
@@ -45,12 +45,20 @@ def up(settings: Settings, say: Say, *, demo: bool = False) -> str | None:
             if box:
                 say(f"  sandbox     {box.url}")
                 settings = sandbox.pointed_at(settings, box.url)
+            elif with_demo:
+                raise Trouble("--demo needs the sandbox, and the settings switch it off.")
             bank = built(settings, place)
             children = {
                 "sandbox": box.process if box else None,
                 "database": place.cluster.process if place.cluster else None,
             }
-            return run(bank, listening, working=True, children=children, on_ready=lambda: say(_welcome(url, settings)))
+
+            async def ready() -> None:
+                if with_demo:
+                    await demo.make(bank, say)
+                say(_welcome(url, bank.settings))
+
+            return run(bank, listening, working=True, children=children, on_ready=ready)
 
 
 def serve_api(settings: Settings, say: Say) -> str | None:
@@ -59,7 +67,7 @@ def serve_api(settings: Settings, say: Say) -> str | None:
     url = f"http://{settings.host}:{listening.getsockname()[1]}"
     with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
         bank = built(settings, place)
-        return run(bank, listening, on_ready=lambda: say(f"The API is ready at {url}"))
+        return run(bank, listening, on_ready=_saying(say, f"The API is ready at {url}"))
 
 
 def work(settings: Settings, say: Say, health_port: int) -> str | None:
@@ -69,7 +77,7 @@ def work(settings: Settings, say: Say, health_port: int) -> str | None:
     with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
         bank = built(settings, place)
         ready = f"The worker is ready; its health is at {url}/readyz"
-        return run(bank, listening, serving=False, working=True, on_ready=lambda: say(ready))
+        return run(bank, listening, serving=False, working=True, on_ready=_saying(say, ready))
 
 
 @contextmanager
@@ -125,7 +133,7 @@ def run(
     serving: bool = True,
     working: bool = False,
     children: Mapping[str, subprocess.Popen[bytes] | None] | None = None,
-    on_ready: Callable[[], None] = lambda: None,
+    on_ready: server.Background | None = None,
 ) -> str | None:
     """Start the bank, serve, stop it. See ``server.serve``."""
     background = dict(bank.listening())
@@ -144,6 +152,13 @@ def run(
             await bank.stop()
 
     return server.run(main())
+
+
+def _saying(say: Say, text: str) -> server.Background:
+    async def speak() -> None:
+        say(text)
+
+    return speak
 
 
 def _watching(process: subprocess.Popen[bytes]) -> server.Background:
