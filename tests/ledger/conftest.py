@@ -1,14 +1,24 @@
-"""Books of one's own: a database with nothing but the ledger in it, as its owner."""
+"""Books of one's own for the proof; books with test claims for the rest."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.ledger.kinds import CAP, CHANGE, NOTE, TABLES
 
-from hazina.kernel.embedded import OWNER_ROLE, Cluster
+from hazina.kernel.db import Database
+from hazina.kernel.embedded import OWNER_ROLE, PROGRAM_ROLE, Cluster
+from hazina.ledger import Books, verify
 from hazina.migrations import HERE
 
+GRANTS = """
+grant usage on schema kinds to {0};
+grant select, insert, update, delete on all tables in schema kinds to {0};
+"""
 LEDGER_SQL = HERE / "sql" / "0002_ledger"
 
 
@@ -23,3 +33,38 @@ def books_url(cluster: Cluster) -> str:
         for part in sorted(LEDGER_SQL.glob("*.sql")):
             connection.execute(part.read_text(), prepare=False)
     return url
+
+
+@pytest.fixture
+def kinds(owner_url: str) -> Iterator[psycopg.Connection]:
+    """The tables of ``tests.ledger.kinds`` in the tests' database; the owner's connection to look at them."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(TABLES, prepare=False)
+        connection.execute(sql.SQL(GRANTS).format(sql.Identifier(PROGRAM_ROLE)), prepare=False)
+        yield connection
+        connection.execute("drop schema kinds cascade")
+
+
+@pytest.fixture
+async def books(db: Database, kinds: psycopg.Connection) -> AsyncIterator[Books]:
+    opened = Books(db, claims=[CAP, CHANGE], effects=[NOTE])
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other_books(db: Database, kinds: psycopg.Connection) -> AsyncIterator[Books]:
+    """A second writer on the same database, as another process has."""
+    opened = Books(db, claims=[CAP, CHANGE], effects=[NOTE])
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def clean(db: Database, books: Books) -> AsyncIterator[None]:
+    """After the test, the books must be in order."""
+    yield
+    async with db.transaction() as tx:
+        assert [(check.name, check.offending) for check in await verify(tx) if not check.ok] == []

@@ -20,7 +20,8 @@ class ClaimKind:
     ``take`` locks, decides one after the other in order of ``n``, writes what the winners reserve,
     and returns a row ``(n, code, detail)`` for **every loser** and nothing for winners. ``code`` is
     1 or more and belongs to the claim kind; ``detail`` is JSON or null. ``undo`` takes back what
-    ``take`` wrote for winners whose unit was refused after all, in the same transaction.
+    ``take`` wrote for winners whose unit was refused after all, in the same transaction, and nothing
+    that stood before: a claim may win because its own unit took it in an earlier transaction.
     """
 
     name: str

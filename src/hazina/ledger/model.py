@@ -92,8 +92,8 @@ class Txn:
 class Unit:
     """All of one step of a payment, in one commit: its claims, at most one transaction, its rows.
 
-    Handed in again (after a crash, by a retry) it must not act twice: its transaction's id sees to
-    that, or else its claims, which then must know their own unit.
+    Handed in again (after a crash, by a retry) it must not act twice. Its transaction's id sees to that;
+    without a transaction there must be a claim that is lost the second time, such as a state transition.
     """
 
     id: UUID

@@ -183,7 +183,9 @@ class Writer:
                     break
             else:
                 for waiting, result in zip(batch, results, strict=True):
-                    waiting.tell(result)
+                    # Without a transaction's id: lost to another unit, or to its own first try?
+                    vague = in_doubt and waiting.unit.txn is None and not result.ok
+                    waiting.tell(OutcomeUnknown() if vague else result)
                 return
         await self._isolate(batch, error, in_doubt, impatient)
 
