@@ -31,6 +31,22 @@ ADMIN: frozenset[Permission] = frozenset(
         *(("macaroon", action) for action in ("generate", "read", "write")),
     }
 )
+BANK: frozenset[Permission] = frozenset(
+    ("uri", uri)
+    for uri in (
+        "/lnrpc.Lightning/GetInfo",
+        "/lnrpc.Lightning/AddInvoice",
+        "/lnrpc.Lightning/LookupInvoice",
+        "/lnrpc.Lightning/ListInvoices",
+        "/lnrpc.Lightning/SubscribeInvoices",
+        "/invoicesrpc.Invoices/CancelInvoice",
+        "/routerrpc.Router/SendPaymentV2",
+        "/routerrpc.Router/TrackPaymentV2",
+        "/routerrpc.Router/TrackPayments",
+        "/routerrpc.Router/EstimateRouteFee",
+    )
+)
+"""What a bank needs of its node, and no more. An operator bakes the same for a real one."""
 
 
 class Denied(Exception):

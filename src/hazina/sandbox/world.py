@@ -8,12 +8,14 @@ from pathlib import Path
 
 from hazina.sandbox.faults import Faults
 from hazina.sandbox.invoices import Invoices
-from hazina.sandbox.macaroons import ADMIN, Macaroons
-from hazina.sandbox.network import BANK, Network
+from hazina.sandbox.macaroons import ADMIN, BANK, Macaroons
+from hazina.sandbox.network import BANK as BANK_NODE
+from hazina.sandbox.network import Network
 from hazina.sandbox.payments import Payments
 from hazina.sandbox.store import Store
 
 ADMIN_MACAROON = "admin.macaroon"
+BANK_MACAROON = "bank.macaroon"  # least power: what the bank's adapter calls
 STORE_FILE = "sandbox.sqlite"
 
 
@@ -29,24 +31,25 @@ class World:
 
     @classmethod
     def open(cls, data: Path) -> World:
-        """The world as it was left in ``data``, or a new one. The node's admin macaroon lies there, too."""
+        """The world as it was left in ``data``, or a new one. The node's macaroons lie there, too."""
         store = Store(data / STORE_FILE)
         network = Network(store)
         invoices = Invoices(store, network)
         world = cls(store, network, invoices, Payments(store, network, invoices), Macaroons(store), Faults(store))
         if store.setting("created_at") is None:
             store.set("created_at", int(time.time()))
-        if not (data / ADMIN_MACAROON).exists() or not world.macaroons.root_key_ids():
+        if not (data / BANK_MACAROON).exists() or not world.macaroons.root_key_ids():
             write_private(data / ADMIN_MACAROON, world.macaroons.bake(ADMIN))
+            write_private(data / BANK_MACAROON, world.macaroons.bake(BANK))
         world.payments.resume()
         return world
 
     def restart_node(self, seconds: float) -> None:
         """The bank's node stops and starts: streams break, and calls are refused for a while."""
         self.restarted_until = time.monotonic() + seconds
-        self.invoices.events.stop(BANK)
-        self.payments.events.stop(BANK)
-        self.payments.restarted(BANK)
+        self.invoices.events.stop(BANK_NODE)
+        self.payments.events.stop(BANK_NODE)
+        self.payments.restarted(BANK_NODE)
 
     @property
     def node_starting(self) -> bool:
