@@ -203,7 +203,8 @@ userUpdateUsername(input: UserUpdateUsernameInput!): UserUpdateUsernamePayload!
 SUBSCRIPTION = """
 lnInvoicePaymentStatus(input: LnInvoicePaymentStatusInput!): LnInvoicePaymentStatusPayload!
 lnInvoicePaymentStatusByHash(input: LnInvoicePaymentStatusByHashInput!): LnInvoicePaymentStatusPayload!
-lnInvoicePaymentStatusByPaymentRequest(input: LnInvoicePaymentStatusByPaymentRequestInput!): LnInvoicePaymentStatusPayload!
+lnInvoicePaymentStatusByPaymentRequest(
+    input: LnInvoicePaymentStatusByPaymentRequestInput!): LnInvoicePaymentStatusPayload!
 myUpdates: MyUpdatesPayload!
 price(input: PriceInput!): PricePayload!
 realtimePrice(input: RealtimePriceInput!): RealtimePricePayload!

@@ -28,7 +28,8 @@ def test_amounts_are_integers_or_plain_digits(value: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [True, False, 1.5, 1.0, 1e3, float("inf"), float("nan"), -1, 10**13 + 1, 2**63, 10**30, None, [], {},
-     "", " 1", "1 ", "+1", "-1", "1.5", "1e3", "0x10", "1_000", "1,000", "١٢٣", "१२३", "１２３", "²", "NaN", "9" * 5000],
+     "", " 1", "1 ", "+1", "-1", "1.5", "1e3", "0x10", "1_000", "1,000",
+     "١٢٣", "१२३", "１２３", "²", "NaN", "9" * 5000],
 )  # fmt: skip
 def test_everything_else_is_no_amount(value: Any) -> None:
     for name in ("SatAmount", "CentAmount"):

@@ -15,9 +15,9 @@ from graphql import (
     print_schema,
     print_type,
 )
+from tests.api import contract
 
 from hazina.api.graphql.schema import build_schema
-from tests.api import contract
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def _contract_types() -> dict[str, tuple[str | None, str]]:
 
 def _fields(text: str, separator: str = "; ") -> dict[str, str]:
     """Field name to arguments and type, in one spelling."""
-    parts = [part.strip() for part in text.split(separator) if part.strip()]
+    parts = [part.strip() for part in re.sub(r"\(\s+", "(", text).split(separator) if part.strip()]
     return {re.split(r"[(:]", part)[0]: _one_spelling(part) for part in parts}
 
 
