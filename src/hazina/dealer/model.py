@@ -42,7 +42,7 @@ class Policy:
     cents_max: int = 100_000_000_00
     """Outside of these bounds (USD 100 and 100 million) somebody mistook a unit."""
     spread_max_bp: int = 500
-    jump_max: int = 10
+    jump_max: int = 50
     """A price so many times the last, up or down, is a mistake too; unless the last is an hour old."""
     jump_memory_s: int = 3_600
     apart_max_bp: int = 200

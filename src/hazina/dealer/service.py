@@ -40,18 +40,19 @@ class Prices:
     async def refresh(self) -> Price | None:
         """Ask every feed, store what is sound, choose the price. The new price, or None when there is
         no news. Never fails for a feed that is away."""
-        answers = await asyncio.gather(*(self._ask(feed) for feed in self.feeds))
+        asked = await asyncio.gather(*(self._ask(feed) for feed in self.feeds))
+        answers = {feed.name: answer for feed, answer in zip(self.feeds, asked, strict=True)}
         now = self.clock.now()
-        dropped = [answer for answer in answers if isinstance(answer, Dropped)]
+        dropped: list[Dropped] = []
         async with self.db.transaction() as tx:
             last = await store.last_price(tx)
-            for feed, answer in zip(self.feeds, answers, strict=True):
+            for source, answer in sorted(answers.items()):  # in order: several workers do this at once
                 if isinstance(answer, Dropped):
-                    continue
-                if (reason := flaw(answer, last, now, self.policy)) is not None:
-                    dropped.append(Dropped(feed.name, reason))
+                    dropped.append(answer)
+                elif (reason := flaw(answer, last, now, self.policy)) is not None:
+                    dropped.append(Dropped(source, reason))
                 else:
-                    await store.put_tick(tx, feed.name, answer)
+                    await store.put_tick(tx, source, answer)
             since = now - timedelta(seconds=self.policy.stale_s)
             price, apart = choose(await store.ticks_since(tx, since), last, now, self.policy)
             news = price is not None and await store.put_price(tx, price)

@@ -1,0 +1,42 @@
+"""The outside of the contexts' tests: the sandbox as a process of its own, reached by the real adapters."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.contexts.phones import Phones
+
+from hazina.adapters.twilio import Twilio
+from hazina.ops import sandbox as ops_sandbox
+from hazina.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[Settings]:
+    """Settings whose providers are a running sandbox."""
+    with tempfile.TemporaryDirectory(prefix="hazina-contexts-") as folder:
+        settings = Settings.model_validate({"data": Path(folder)})
+        with ops_sandbox.beside(settings) as found:
+            assert found is not None
+            yield ops_sandbox.pointed_at(settings, found.url)
+
+
+@pytest.fixture
+async def sandbox(outside: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """The sandbox's control panel; faults end with the test."""
+    assert outside.sandbox_url is not None
+    async with httpx2.AsyncClient(base_url=outside.sandbox_url, trust_env=False) as client:
+        yield client
+        (await client.delete("/sandbox/api/faults")).raise_for_status()
+
+
+@pytest.fixture
+async def phones(outside: Settings, sandbox: httpx2.AsyncClient) -> AsyncIterator[Phones]:
+    assert outside.twilio is not None
+    sms = Twilio.of(outside.twilio)
+    yield Phones(sms, sandbox)
+    await sms.close()
