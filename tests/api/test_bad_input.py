@@ -117,8 +117,8 @@ async def test_ids(world: World, amina: Person) -> None:
         order = {"walletId": amina.wallets["BTC"], "recipientWalletId": bad, "amount": 1}
         assert (await refused(amina, SATS, order))[0] is None
     for wallet in (MISSING, juma.wallets["BTC"]):  # a missing wallet and another's look the same
-        code, message = await refused(amina, SATS, {
-            "walletId": wallet, "recipientWalletId": juma.wallets["BTC"], "amount": 1})  # fmt: skip
+        order = {"walletId": wallet, "recipientWalletId": amina.wallets["BTC"], "amount": 1}
+        code, message = await refused(amina, SATS, order)
         assert code is None and "InvalidWalletId" in message
         assert "InvalidWalletId" in (await refused(amina, INVOICE, {"walletId": wallet, "amount": 1}))[1]
     await refused(amina, SATS, {"walletId": amina.wallets["BTC"], "recipientWalletId": MISSING, "amount": 1})

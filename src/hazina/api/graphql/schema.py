@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from ariadne import InterfaceType, load_schema_from_path, make_executable_schema
@@ -24,7 +25,9 @@ SDL = Path(__file__).parent / "sdl"
 NOUNS = (users, accounts, wallets, transactions, invoices, payments, prices, globals, subscriptions)
 
 
+@functools.cache
 def build_schema() -> GraphQLSchema:
+    """The one schema of this program; resolvers find the bank in their context."""
     error = InterfaceType("Error")
     error.set_type_resolver(lambda *_: "GraphQLApplicationError")
     bindables = [bindable for noun in NOUNS for bindable in noun.BINDABLES]
