@@ -31,7 +31,7 @@ function differences(): string[] {
 const VIRTUAL = /^\0?virtual:phrases\/(\w+)\/(\w+)$/;
 const PAGES: Record<string, (key: string) => boolean> = {
   landing: (key) => key.startsWith("landing.") || key === "me.about",
-  sandbox: (key) => /^(sandbox|day|money|nav|problem)\./.test(key),
+  sandbox: (key) => /^(sandbox|day|money|nav|amount)\./.test(key),
   wallet: (key) => !/^(sandbox|landing)\./.test(key),
 };
 

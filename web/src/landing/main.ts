@@ -1,6 +1,4 @@
 // The page is whole without this script: it changes the language and offers the sandbox where one runs.
-import "../styles/tokens.css";
-import "../styles/components.css";
 import "../styles/landing.css";
 import en from "virtual:phrases/landing/en";
 import sw from "virtual:phrases/landing/sw";

@@ -1,7 +1,4 @@
 import { mount } from "svelte";
-import "../styles/tokens.css";
-import "../styles/components.css";
-import "../styles/desk.css";
 import "../styles/sandbox.css";
 import { usePhrases } from "../lib/i18n.svelte.ts";
 import App from "./App.svelte";

@@ -1,6 +1,5 @@
 // Paths under /wallet. A link is an ordinary <a>; this catches the click.
-import { tick } from "svelte";
-
+let moved = false;
 let path = $state(trim(location.pathname));
 
 function trim(pathname: string): string {
@@ -14,7 +13,7 @@ export function go(to: string, how: "push" | "replace" = "push"): void {
   const url = to === "/" ? "/wallet" : `/wallet${to}`;
   if (how === "replace") history.replaceState(null, "", url);
   else if (url !== location.pathname) history.pushState({ inside: true }, "", url);
-  arrive();
+  read();
 }
 
 /** Back where the person came from, or to `home` when this is the first page of the visit. */
@@ -23,19 +22,21 @@ export function back(home: string): void {
   else go(home, "replace");
 }
 
-function arrive(): void {
+function read(): void {
   const next = trim(location.pathname);
   if (next === path) return;
   path = next;
-  void tick().then(() => {
-    scrollTo(0, 0);
-    // Read the new page from its heading on.
-    document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
-  });
+  moved = true;
+  scrollTo(0, 0);
+}
+
+/** An action for a page's heading: after a change of page, reading goes on from there. */
+export function arrive(heading: HTMLElement): void {
+  if (moved) heading.focus({ preventScroll: true });
 }
 
 export function start(): void {
-  addEventListener("popstate", arrive);
+  addEventListener("popstate", read);
   document.addEventListener("click", (event) => {
     const link = (event.target as Element).closest?.("a");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || link.target) return;

@@ -18,6 +18,12 @@ export function phoneShort(phone: string): string {
   return match ? `${match[1]} ${match[2]}•• ••• ${match[3]}` : phone;
 }
 
+/** Groups of three from the end: +254 712 345 678. */
+export function phoneLong(phone: string): string {
+  const match = /^(\+\d{1,3})(\d{9})$/.exec(phone);
+  return match ? `${match[1]} ${(match[2] ?? "").replace(/(\d{3})(?=\d)/g, "$1\u00a0")}` : phone;
+}
+
 /** "Chrome, Android" from a browser's long name. */
 export function deviceOf(agent: string | null): string {
   if (!agent) return t("sessions.unknownDevice");
