@@ -78,11 +78,19 @@ class Node(Protocol):
 
 class Lnd:
     def __init__(
-        self, name: str, base_url: str, macaroon: str, *, tls_pem: str | None = None, renew_s: float = RENEW_S
+        self,
+        name: str,
+        base_url: str,
+        macaroon: str,
+        *,
+        tls_pem: str | None = None,
+        renew_s: float = RENEW_S,
+        proof_s: float = PROOF_S,
     ) -> None:
         self.name = name
         self._macaroon = macaroon
         self._renew_s = renew_s
+        self._proof_s = proof_s
         headers = {"Grpc-Metadata-macaroon": macaroon}
         self._http = HttpClient(f"LND {name}", base_url, headers=headers, ca_pem=tls_pem, timeout_s=CALL_S)
 
@@ -241,12 +249,12 @@ class Lnd:
             return [change for change in await self._listed() if _place(change.cursor) > place]
         found: list[Change] = []
         async with contextlib.aclosing(self._settled_lines(place - 1)) as lines:
-            wait_s = PROOF_S
+            wait_s = self._proof_s
             while True:
                 try:
                     line = await asyncio.wait_for(anext(lines), wait_s)
                 except TimeoutError:
-                    if wait_s == PROOF_S:
+                    if wait_s == self._proof_s:
                         raise NodeSilent("the node does not know the last settlement that we saw") from None
                     return found
                 except StopAsyncIteration:
@@ -284,7 +292,7 @@ class Lnd:
         async with contextlib.aclosing(self._settled_lines(after)) as lines:
             while True:
                 try:
-                    line = await asyncio.wait_for(anext(lines), None if proven else PROOF_S)
+                    line = await asyncio.wait_for(anext(lines), None if proven else self._proof_s)
                 except TimeoutError:
                     raise NodeSilent("the node does not know the last settlement that we saw") from None
                 except StopAsyncIteration:
