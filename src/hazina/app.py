@@ -19,7 +19,8 @@ from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.twilio import Twilio
 from hazina.dealer import Prices
-from hazina.identity import Identity
+from hazina.identity import SANDBOX_POLICY, Identity
+from hazina.identity import Policy as IdentityPolicy
 from hazina.kernel import events, jobs
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
@@ -115,22 +116,29 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         claims=(*access.CLAIMS, *payments.CLAIMS),
         effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
     )
-    identity = Identity(db, clock, sms)
+    identity = Identity(db, clock, sms, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
     accounts = Accounts(db, clock, identity)
     prices = Prices(db, clock, feeds)
     paying = Payments(
         Parts(
-            db, clock, books, hub, accounts, prices, lightning,
-            NETWORKS[settings.network], policy or payments.Policy(),
-        )  # fmt: skip
+            db,
+            clock,
+            books,
+            hub,
+            accounts,
+            prices,
+            lightning,
+            NETWORKS[settings.network],
+            policy or payments.Policy(),
+        )
     )
     queue = jobs.queue(db.url)
-    _schedule(queue, db, clock)
+    _schedule(queue, db, clock, identity, prices)
     closing = (lightning.close, sms.close, *(one.close for one in feeds))
     return Bank(settings, db, clock, hub, books, lightning, sms, identity, accounts, prices, paying, queue, closing)
 
 
-def _schedule(queue: procrastinate.App, db: Database, clock: Clock) -> None:
+def _schedule(queue: procrastinate.App, db: Database, clock: Clock, identity: Identity, prices: Prices) -> None:
     """What runs by the clock, once among all workers."""
 
     async def tidy() -> None:
@@ -138,6 +146,8 @@ def _schedule(queue: procrastinate.App, db: Database, clock: Clock) -> None:
         async with db.transaction() as tx:
             await events.forget_facts(tx, now - FACTS_KEPT)
             await access.sweep(tx, now - KEYS_KEPT)
+        await identity.sweep()
+        await prices.sweep()
 
     jobs.retry_stalled(queue)
     jobs.schedule(queue, "hazina.tidy", "0 17 3 * * *", tidy)

@@ -63,7 +63,7 @@ class Process:
             assert self.running is not None
             text = self.log.read_text(errors="replace")
             assert self.running.poll() is None, f"it ended:\n{text[-2000:]}"
-            hits = re.findall(pattern + r" (http://\S+)", text)
+            hits = re.findall(pattern + r"\s+(http://\S+)", text)
             return hits[-1] if hits else None
 
         return str(wait_for(found, START_S, f"{self.arguments} starts"))
@@ -98,7 +98,7 @@ class Bank:
 
     def start_world(self) -> None:
         self.world.start()
-        self.world_url = self.world.address("The sandbox is ready at")
+        self.world_url = self.world.address("sandbox")
 
     def start(self) -> None:
         self.bank.start()
@@ -134,8 +134,12 @@ class Bank:
     def as_owner(self) -> Iterator[psycopg.Connection[Any]]:
         """The bank's database as its superuser."""
         url = Cluster(self.folder / "postgres").url(OWNER_ROLE)
-        with psycopg.connect(url, autocommit=True) as connection:
+        connection = psycopg.connect(url, autocommit=True)
+        try:
             yield connection
+        finally:
+            with contextlib.suppress(psycopg.Error):  # the server may have been killed in between
+                connection.close()
 
     # --- the outside world ---
 

@@ -8,12 +8,17 @@ killed, so these are power cuts of the whole machine except the outside world.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, LiteralString
 
 import pytest
+from psycopg import sql
 from tests.processes.driver import Bank, Customer, wait_for
+
+from hazina.kernel.embedded import Cluster
 
 MINUTE = 60.0
 SATS = 1_000
@@ -61,6 +66,32 @@ def open_payments(bank: Bank) -> list[int]:
         return [row[0] for row in connection.execute("select state from payment where state < 2").fetchall()]
 
 
+@contextlib.contextmanager
+def slow_update(bank: Bank, when: LiteralString) -> Iterator[None]:
+    """Updates of a payment that fit ``when`` take long: time to kill the bank right there. The bank is
+    started again at the end, without it."""
+    with bank.as_owner() as connection:
+        connection.execute(
+            """create function slow_update() returns trigger language plpgsql
+            as 'begin perform pg_sleep(8); return new; end'"""
+        )
+        connection.execute(
+            sql.SQL(
+                "create trigger slow_update before update on payment for each row when ({}) "
+                "execute function slow_update()"
+            ).format(sql.SQL(when))
+        )
+    yield
+    cluster = Cluster(bank.folder / "postgres").start()
+    try:
+        with bank.as_owner() as connection:
+            connection.execute("drop trigger slow_update on payment")
+            connection.execute("drop function slow_update()")
+    finally:
+        cluster.stop()
+    bank.start()
+
+
 def test_killed_before_the_hold(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     with bank.as_owner() as connection:
@@ -78,23 +109,11 @@ def test_killed_before_the_hold(bank: Bank, amina: Customer) -> None:
 
 def test_killed_after_the_hold_before_the_node_hears_of_it(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
-    with bank.as_owner() as connection:  # taking the lease waits; the bank is killed meanwhile
-        connection.execute(
-            """create or replace function hold_lease() returns trigger language plpgsql
-            as 'begin perform pg_sleep(8); return new; end'"""
-        )
-        connection.execute(
-            """create trigger hold_lease before update on payment for each row
-            when (new.lease_until is not null and old.lease_until is null) execute function hold_lease()"""
-        )
+    with slow_update(bank, "new.lease_until is not null and old.lease_until is null"):
         thread = in_background(amina, invoice["paymentRequest"])
         wait_for(lambda: open_payments(bank) == [0], 10, "the money is held")
         bank.kill()
         thread.join()
-    bank.heal()
-    bank.start()
-    with bank.as_owner() as connection:
-        connection.execute("drop trigger hold_lease on payment; drop function hold_lease()")
     assert ended(bank, amina, before, invoice) == "SUCCESS"
 
 
@@ -137,15 +156,13 @@ def test_the_payee_refuses_while_the_bank_is_dead(bank: Bank, amina: Customer) -
 
 def test_killed_after_the_nodes_success_before_the_settle(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
-    for call in ("send", "track", "payments.subscribe"):
-        bank.fault(call, "drop_reply", times=50)
-    thread = in_background(amina, invoice["paymentRequest"])
-    path = f"lightning/invoices/{invoice['paymentHash']}"
-    wait_for(lambda: bank.control("GET", path)["state"] == "SETTLED", 10, "the payee is paid")
-    assert open_payments(bank) == [1]
-    bank.kill()
-    thread.join()
-    restart(bank)
+    with slow_update(bank, "new.state = 2"):
+        thread = in_background(amina, invoice["paymentRequest"])
+        path = f"lightning/invoices/{invoice['paymentHash']}"
+        wait_for(lambda: bank.control("GET", path)["state"] == "SETTLED", 10, "the payee is paid")
+        assert open_payments(bank) == [1]
+        bank.kill()
+        thread.join()
     assert ended(bank, amina, before, invoice) == "SUCCESS"
 
 

@@ -28,7 +28,9 @@ T = TypeVar("T")
 Raw = psycopg.AsyncConnection[tuple[Any, ...]]
 
 RETRY_SQLSTATES = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
-SESSION_OPTIONS = "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
+SESSION_OPTIONS = (
+    "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
+)
 
 _open: contextvars.ContextVar[Tx | None] = contextvars.ContextVar("hazina_open_transaction", default=None)
 
@@ -129,9 +131,7 @@ class Database:
         raise AssertionError("unreachable")
 
 
-async def listen(
-    url: str, channels: Sequence[str], heard: Callable[[str, str], None], gap: Callable[[], None]
-) -> None:
+async def listen(url: str, channels: Sequence[str], heard: Callable[[str, str], None], gap: Callable[[], None]) -> None:
     """Listen for ever on a connection of its own. ``gap`` runs after every (re)connect: whatever was
     notified while we were away is lost, so read what was missed."""
     wait = 0.1

@@ -32,7 +32,6 @@ from hazina.payments.model import InvoiceState, Party, Policy
 from hazina.payments.ports import Lightning, NodeRefused, NodeSilent
 
 
-
 @dataclass(slots=True)
 class Pulse:
     """When the node last answered: a look a second is enough, however many payments ask."""

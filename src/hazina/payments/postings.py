@@ -227,24 +227,32 @@ def set_aside(payment: Payment, line: Line, claims: Sequence[Claim], now: dateti
 
 
 def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> Unit:
-    """The node paid: the hold becomes amount + real fee, and what is left of it is free again.
+    """The node paid: the hold becomes amount + real fee, and what is left of it is free again. The
+    customer pays whole satoshi, so that a statement's rows always add up to the balance shown; what
+    that is more than the real fee goes to the rounding account.
 
     A node that took more than it was allowed is paid out of the bank's own fees: the customer never
     pays above the ceiling.
     """
     assert payment.kind is Kind.LN_OUT
-    charged = min(fee.n, payment.fee_max)
-    legs = [post_hold(payment.src, payment.dst, Msats(payment.amount + charged), hold_id(payment.id))]
-    if fee.n > charged:
-        legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - charged)))
+    covered = min(fee.n, payment.fee_max)
+    spent = Msats(payment.amount + covered)
+    charged = Msats.from_sats(spent.sats_ceil)
+    assert charged.n <= payment.amount + payment.fee_max, "the ceiling is in whole satoshi"
+    legs = [post_hold(payment.src, payment.dst, spent, hold_id(payment.id))]
+    if charged > spent:
+        legs.append(transfer(payment.src, BANK.ROUNDING_BTC, charged - spent))
+    if fee.n > covered:
+        legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - covered)))
+    fee_charged = charged.n - payment.amount
     unit_id = derived(payment.id, "settle")
     return Unit(
         id=unit_id,
         txn=Txn(unit_id, payment.kind, tuple(legs), payment.price),
         claims=(state_claim(payment, State.PAID),),
         rows=(
-            _close_payment(payment, now, fee=charged, preimage=preimage),
-            _close_line(payment, LineStatus.SUCCESS, -payment.amount - charged, charged, preimage),
+            _close_payment(payment, now, fee=fee_charged, preimage=preimage),
+            _close_line(payment, LineStatus.SUCCESS, -charged.n, fee_charged, preimage),
             *_outcome_facts(payment, State.PAID),
         ),
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from hazina.access import Caller
+from hazina.access import SEEN, Caller
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.kernel import bolt11
 from hazina.kernel.errors import Refusal
@@ -110,7 +110,7 @@ def _key_claims(payment: Payment, operation: str, key: str | None, mark: str, no
 
 async def _replay_or_refuse(parts: Parts, caller: Caller, result: Result, payment: Payment) -> Sent:
     """A repeated request hears how the first one stands; everything else is refused by name."""
-    if result.claim == "idempotency" and result.claim_code == 1:
+    if result.claim == "idempotency" and result.claim_code == SEEN:
         return await standing(parts, caller, UUID(result.detail["unit"]))
     raise await parts.refuse(result, payment.src, payment.asset, payment.amount + payment.fee_max)
 
@@ -206,8 +206,9 @@ async def _send_out(
     await parts.node_is_up()
     price, now = await parts.prices.latest(), parts.clock.now()
     ceiling = quoted if quoted is not None else fee_ceiling(amount, parts.policy)
+    fee_max = Msats.from_sats((amount + ceiling).sats_ceil) - amount  # customers pay whole satoshi
     payment = Payment(
-        new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, ceiling.n,
+        new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, fee_max.n,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
         payment_hash=reading.says.payment_hash, payment_request=reading.text, node=parts.lightning.name,
         memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
@@ -301,7 +302,9 @@ async def standing(parts: Parts, caller: Caller, payment_id: UUID) -> Sent:
     async with parts.db.transaction() as tx:
         payment = await store.payment(tx, payment_id)
         line = await store.line_of_payment(tx, payment_id, Direction.SEND)
-    assert payment is not None and payment.account_id == caller.account_id
+    if payment is None:  # the first request of this key is being refused at this very moment
+        raise PaymentInProgress("The same request is being worked on. Ask again in a moment.")
+    assert payment.account_id == caller.account_id
     if payment.state is State.PAID:
         return Sent("SUCCESS", line)
     if payment.state is State.FAILED:
@@ -528,6 +531,3 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
     async with parts.db.transaction() as tx:
         await store.keep_quote(tx, wallet_id, invoice.payment_hash, amount, fee, now)
     return Probe(fee)
-
-
-__all__ = ["attempt", "apply_news", "probe_fee", "reconcile", "send_internal", "send_invoice", "standing"]

@@ -11,19 +11,25 @@ from hazina.kernel.money import Asset, Msats, Price
 from hazina.kernel.paging import Page, Slice, sliced
 from hazina.payments.model import Direction, Invoice, InvoiceState, Kind, Line, LineStatus, Payment, State, Via
 
-PAYMENT_COLUMNS: LiteralString = """
+_PAYMENT: LiteralString = """
+select
     id, kind, state, asset, amount, fee_max, src, dst, account_id, wallet_id, to_account_id, to_wallet_id, payment_hash,
     payment_request, node, memo, price_cents, price_source, price_at, created_at, expires_at, lease_until, attempts,
     reason
+from payment
 """
-LINE_COLUMNS: LiteralString = """
+_LINE: LiteralString = """
+select
     id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation, settlement,
     counterparty_wallet_id, counterparty_username, payment_hash, payment_request, preimage, memo, external_id,
     price_cents, price_source, price_at, display_currency, created_at
+from line
 """
-INVOICE_COLUMNS: LiteralString = """
+_INVOICE: LiteralString = """
+select
     id, payment_hash, payment_request, payment_secret, preimage, wallet_id, account_id, node, amount_msat, memo,
     external_id, state, created_at, expires_at
+from invoice
 """
 
 
@@ -57,15 +63,14 @@ def _invoice(*r: Any) -> Invoice:
 
 
 async def payment(tx: Tx, payment_id: UUID) -> Payment | None:
-    return await tx.one(_payment, f"select {PAYMENT_COLUMNS} from payment where id = %(id)s", {"id": payment_id})
+    return await tx.one(_payment, _PAYMENT + " where id = %(id)s", {"id": payment_id})
 
 
 async def payment_of_hash(tx: Tx, payment_hash: bytes) -> Payment | None:
     """The outgoing payment of this hash that is live or paid, if there is one."""
     return await tx.one(
         _payment,
-        f"""select {PAYMENT_COLUMNS} from payment
-        where id = (select payment_id from payment_hash where payment_hash = %(hash)s)""",
+        _PAYMENT + " where id = (select h.payment_id from payment_hash h where h.payment_hash = %(hash)s)",
         {"hash": payment_hash},
     )
 
@@ -81,13 +86,14 @@ async def due(tx: Tx, now: datetime, limit: int) -> list[UUID]:
 
 async def take_lease(tx: Tx, payment_id: UUID, was: State, now: datetime, until: datetime, look_at: datetime) -> bool:
     """Become the one sender until ``until``. False: somebody else is, or the payment has moved on."""
-    return 1 == await tx.execute(
+    changed = await tx.execute(
         """
         update payment set state = 1, lease_until = %(until)s, look_at = %(look_at)s, attempts = attempts + 1
         where id = %(id)s and state = %(was)s and (lease_until is null or lease_until < %(now)s)
         """,
         {"id": payment_id, "was": was, "now": now, "until": until, "look_at": look_at},
     )
+    return changed == 1
 
 
 async def look_again(tx: Tx, payment_id: UUID, look_at: datetime) -> None:
@@ -138,7 +144,7 @@ async def forget_quotes(tx: Tx, before: datetime) -> None:
 
 async def add_invoice(tx: Tx, invoice: Invoice) -> bool:
     """False: the account has another invoice with this external id."""
-    return 1 == await tx.execute(
+    changed = await tx.execute(
         """
         insert into invoice (id, payment_hash, payment_request, payment_secret, preimage, wallet_id, account_id, node,
             amount_msat, memo, external_id, state, created_at, expires_at)
@@ -162,6 +168,7 @@ async def add_invoice(tx: Tx, invoice: Invoice) -> bool:
             "expires_at": invoice.expires_at,
         },
     )
+    return changed == 1
 
 
 async def external_id_taken(tx: Tx, account_id: UUID, external_id: str) -> bool:
@@ -174,16 +181,15 @@ async def external_id_taken(tx: Tx, account_id: UUID, external_id: str) -> bool:
 
 
 async def invoice(tx: Tx, payment_hash: bytes) -> Invoice | None:
-    return await tx.one(
-        _invoice, f"select {INVOICE_COLUMNS} from invoice where payment_hash = %(hash)s", {"hash": payment_hash}
-    )
+    return await tx.one(_invoice, _INVOICE + " where payment_hash = %(hash)s", {"hash": payment_hash})
 
 
 async def move_invoice(tx: Tx, payment_hash: bytes, was: InvoiceState, to: InvoiceState) -> bool:
-    return 1 == await tx.execute(
+    changed = await tx.execute(
         "update invoice set state = %(to)s where payment_hash = %(hash)s and state = %(was)s",
         {"hash": payment_hash, "was": was, "to": to},
     )
+    return changed == 1
 
 
 async def unpaid_invoices(tx: Tx, node: str, since: datetime, limit: int) -> list[bytes]:
@@ -202,8 +208,8 @@ async def unpaid_invoices(tx: Tx, node: str, since: datetime, limit: int) -> lis
 def _keyset(page: Page) -> LiteralString:
     """Newest first; a backward page is read from the row that it stops before, oldest first."""
     if page.backward:
-        return "and (%(edge)s::uuid is null or id > %(edge)s) order by id asc limit %(limit)s"
-    return "and (%(edge)s::uuid is null or id < %(edge)s) order by id desc limit %(limit)s"
+        return " and (%(edge)s::uuid is null or id > %(edge)s) order by id asc limit %(limit)s"
+    return " and (%(edge)s::uuid is null or id < %(edge)s) order by id desc limit %(limit)s"
 
 
 async def lines(tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: Page, edge: UUID | None) -> Slice[Line]:
@@ -211,8 +217,7 @@ async def lines(tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: P
     some: LiteralString = "wallet_id = any(%(wallets)s)" if wallet_ids and len(wallet_ids) > 1 else "true"
     found = await tx.rows(
         _line,
-        f"""select {LINE_COLUMNS} from line
-        where account_id = %(account)s and {owner} and {some} {_keyset(page)}""",
+        _LINE + " where account_id = %(account)s and " + owner + " and " + some + _keyset(page),
         {
             "account": account_id,
             "wallet": wallet_ids[0] if wallet_ids else None,
@@ -227,7 +232,7 @@ async def lines(tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: P
 async def line(tx: Tx, account_id: UUID, line_id: UUID) -> Line | None:
     return await tx.one(
         _line,
-        f"select {LINE_COLUMNS} from line where id = %(id)s and account_id = %(account)s",
+        _LINE + " where id = %(id)s and account_id = %(account)s",
         {"id": line_id, "account": account_id},
     )
 
@@ -235,7 +240,7 @@ async def line(tx: Tx, account_id: UUID, line_id: UUID) -> Line | None:
 async def line_of_payment(tx: Tx, payment_id: UUID, direction: Direction) -> Line | None:
     return await tx.one(
         _line,
-        f"select {LINE_COLUMNS} from line where payment_id = %(id)s and direction = %(direction)s",
+        _LINE + " where payment_id = %(id)s and direction = %(direction)s",
         {"id": payment_id, "direction": direction},
     )
 
@@ -243,8 +248,8 @@ async def line_of_payment(tx: Tx, payment_id: UUID, direction: Direction) -> Lin
 async def lines_of_hash(tx: Tx, account_id: UUID, wallet_id: UUID, payment_hash: bytes) -> list[Line]:
     return await tx.rows(
         _line,
-        f"""select {LINE_COLUMNS} from line
-        where payment_hash = %(hash)s and wallet_id = %(wallet)s and account_id = %(account)s order by id desc""",
+        _LINE
+        + """ where payment_hash = %(hash)s and wallet_id = %(wallet)s and account_id = %(account)s order by id desc""",
         {"account": account_id, "wallet": wallet_id, "hash": payment_hash},
     )
 
@@ -255,7 +260,7 @@ async def invoices(
     some: LiteralString = "wallet_id = any(%(wallets)s)" if wallet_ids else "true"
     found = await tx.rows(
         _invoice,
-        f"select {INVOICE_COLUMNS} from invoice where account_id = %(account)s and {some} {_keyset(page)}",
+        _INVOICE + " where account_id = %(account)s and " + some + _keyset(page),
         {"account": account_id, "wallets": wallet_ids, "edge": edge, "limit": page.size + 1},
     )
     return sliced(page, found)
