@@ -15,12 +15,15 @@ TRANSACTION = """fragment Transaction on Transaction { __typename id status dire
         ... on SettlementViaLn { preImage }
         ... on SettlementViaOnChain { transactionHash arrivalInMempoolEstimatedAt } } }"""
 
-PHONE_HOME = """query homeAuthed { me { __typename id language username phone email { __typename address verified }
+PHONE_HOME = (
+    """query homeAuthed { me { __typename id language username phone email { __typename address verified }
     defaultAccount { __typename id level defaultWalletId pendingIncomingTransactions { ...Transaction }
         transactions(first: 20) { __typename pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor }
             edges { __typename cursor node { ...Transaction } } }
         wallets { __typename id balance walletCurrency } } } }
-""" + TRANSACTION
+"""
+    + TRANSACTION
+)
 PHONE_REALTIME = """query realtimePrice { me { __typename id defaultAccount { __typename id realtimePrice { __typename
     btcSatPrice { __typename base offset } denominatorCurrency id timestamp
     usdCentPrice { __typename base offset } } } } }"""

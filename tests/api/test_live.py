@@ -43,48 +43,51 @@ async def data(live: Live, id_: str = "1") -> Json:
 # -- the protocol ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offered", [[], ["graphql-ws"], ["graphql-ws", "graphql-transport-ws"]])
-async def test_the_subprotocol(world: World, offered: list[str]) -> None:
-    names = [websockets.Subprotocol(name) for name in offered]
-    async with world.served_at() as port:
-        try:
-            async with websockets.connect(f"ws://127.0.0.1:{port}/graphqlws", subprotocols=names or None) as wire:
-                if "graphql-transport-ws" in offered:
-                    assert wire.subprotocol == "graphql-transport-ws"
-                    return
+OFFERS: list[Any] = [[], ["graphql-ws"], ["graphql-ws", "graphql-transport-ws"]]
+
+
+async def test_the_subprotocol(world: World) -> None:
+    for offered in OFFERS:
+        names = [websockets.Subprotocol(name) for name in offered]
+        async with world.served_at() as port:
+            try:
+                async with websockets.connect(f"ws://127.0.0.1:{port}/graphqlws", subprotocols=names or None) as wire:
+                    if "graphql-transport-ws" in offered:
+                        assert wire.subprotocol == "graphql-transport-ws"
+                        return
+                    with pytest.raises(websockets.ConnectionClosed) as closed:
+                        await wire.recv()
+                    assert closed.value.rcvd is not None and closed.value.rcvd.code == 4406
+            except websockets.NegotiationError:
+                assert "graphql-transport-ws" not in offered
+
+
+BREACHES: list[Any] = [
+    (["{"], 4400),
+    (["[]"], 4400),
+    (["3"], 4400),
+    (["{}"], 4400),
+    (['{"type": "unknown"}'], 4400),
+    (['{"type": "connection_init", "payload": {"a": "\\ud800"}}'], 4400),
+    (['{"type": "subscribe", "id": "1", "payload": {"query": "subscription { myUpdates { me { id } } }"}}'], 4401),
+    (['{"type": "connection_init"}', '{"type": "connection_init"}'], 4429),
+    (['{"type": "connection_init"}', '{"type": "subscribe", "payload": {"query": "x"}}'], 4400),
+    (['{"type": "connection_init"}', '{"type": "subscribe", "id": "1", "payload": []}'], 4400),
+    (['{"type": "connection_init"}', '{"type": "subscribe", "id": "1"}'], 4400),
+]
+
+
+async def test_a_client_that_breaks_the_protocol(world: World) -> None:
+    for messages, code in BREACHES:
+        async with world.served_at() as port:
+            named = [websockets.Subprotocol("graphql-transport-ws")]
+            async with websockets.connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=named) as wire:
+                for message in messages:
+                    await wire.send(message)
                 with pytest.raises(websockets.ConnectionClosed) as closed:
-                    await wire.recv()
-                assert closed.value.rcvd is not None and closed.value.rcvd.code == 4406
-        except websockets.NegotiationError:
-            assert "graphql-transport-ws" not in offered
-
-
-@pytest.mark.parametrize(
-    ("messages", "code"),
-    [
-        (["{"], 4400),
-        (["[]"], 4400),
-        (["3"], 4400),
-        (["{}"], 4400),
-        (['{"type": "unknown"}'], 4400),
-        (['{"type": "connection_init", "payload": {"a": "\\ud800"}}'], 4400),
-        (['{"type": "subscribe", "id": "1", "payload": {"query": "subscription { myUpdates { me { id } } }"}}'], 4401),
-        (['{"type": "connection_init"}', '{"type": "connection_init"}'], 4429),
-        (['{"type": "connection_init"}', '{"type": "subscribe", "payload": {"query": "x"}}'], 4400),
-        (['{"type": "connection_init"}', '{"type": "subscribe", "id": "1", "payload": []}'], 4400),
-        (['{"type": "connection_init"}', '{"type": "subscribe", "id": "1"}'], 4400),
-    ],
-)
-async def test_a_client_that_breaks_the_protocol(world: World, messages: list[str], code: int) -> None:
-    async with world.served_at() as port:
-        named = [websockets.Subprotocol("graphql-transport-ws")]
-        async with websockets.connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=named) as wire:
-            for message in messages:
-                await wire.send(message)
-            with pytest.raises(websockets.ConnectionClosed) as closed:
-                while True:
-                    assert json.loads(await wire.recv())["type"] == "connection_ack"
-            assert closed.value.rcvd is not None and closed.value.rcvd.code == code
+                    while True:
+                        assert json.loads(await wire.recv())["type"] == "connection_ack"
+                assert closed.value.rcvd is not None and closed.value.rcvd.code == code
 
 
 async def test_ping_and_complete(world: World) -> None:
@@ -121,39 +124,42 @@ async def test_too_many_subscriptions(world: World) -> None:
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 4429
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("{ me { id } }", "INVALID_INPUT"),
-        ("mutation { captchaCreateChallenge { errors { code } } }", "INVALID_INPUT"),
-        ("subscription { nobody }", "GRAPHQL_VALIDATION_FAILED"),
-        ("subscription {", "GRAPHQL_PARSE_FAILED"),
-        (7, "INVALID_INPUT"),
-    ],
-)
-async def test_what_is_no_subscription(world: World, query: Any, code: str) -> None:
-    async with world.live() as live:
-        await live.send(type="subscribe", id="9", payload={"query": query})
-        message = await live.hear()
-        assert (message["type"], message["id"]) == ("error", "9")
-        assert message["payload"][0]["code"] == message["payload"][0]["extensions"]["code"] == code
-        await live.send(type="ping")
-        assert (await live.hear())["type"] == "pong"
+NO_SUBSCRIPTIONS: list[Any] = [
+    ("{ me { id } }", "INVALID_INPUT"),
+    ("mutation { captchaCreateChallenge { errors { code } } }", "INVALID_INPUT"),
+    ("subscription { nobody }", "GRAPHQL_VALIDATION_FAILED"),
+    ("subscription {", "GRAPHQL_PARSE_FAILED"),
+    (7, "INVALID_INPUT"),
+]
+
+
+async def test_what_is_no_subscription(world: World) -> None:
+    for query, code in NO_SUBSCRIPTIONS:
+        async with world.live() as live:
+            await live.send(type="subscribe", id="9", payload={"query": query})
+            message = await live.hear()
+            assert (message["type"], message["id"]) == ("error", "9")
+            assert message["payload"][0]["code"] == message["payload"][0]["extensions"]["code"] == code
+            await live.send(type="ping")
+            assert (await live.hear())["type"] == "pong"
 
 
 # -- who asks --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("payload", [{}, {"Authorization": ""}, {"Authorization": "Bearer nobody"}, {"X-API-KEY": "x"}])
-async def test_my_updates_need_a_log_in(world: World, payload: Json) -> None:
-    async with world.live(payload) as live:  # the socket stays open, whatever was shown
-        await live.subscribe(UPDATES)
-        message = await live.hear()
-        assert message["type"] == "next" and message["payload"]["data"] is None
-        assert message["payload"]["errors"][0]["code"] == "NOT_AUTHORIZED"
-        assert await live.hear() == {"type": "complete", "id": "1"}
-        await live.send(type="ping")
-        assert (await live.hear())["type"] == "pong"
+STRANGERS: list[Any] = [{}, {"Authorization": ""}, {"Authorization": "Bearer nobody"}, {"X-API-KEY": "x"}]
+
+
+async def test_my_updates_need_a_log_in(world: World) -> None:
+    for payload in STRANGERS:
+        async with world.live(payload) as live:  # the socket stays open, whatever was shown
+            await live.subscribe(UPDATES)
+            message = await live.hear()
+            assert message["type"] == "next" and message["payload"]["data"] is None
+            assert message["payload"]["errors"][0]["code"] == "NOT_AUTHORIZED"
+            assert await live.hear() == {"type": "complete", "id": "1"}
+            await live.send(type="ping")
+            assert (await live.hear())["type"] == "pong"
 
 
 async def test_a_revoked_session_hears_nothing_more(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from tests.api.conftest import Json, Person, World
 
 LINE = """id createdAt direction status memo externalId settlementAmount settlementFee settlementCurrency
@@ -239,19 +238,29 @@ async def test_paging(world: World) -> None:
     assert newer == [6, 5] and info["hasPreviousPage"] and not info["hasNextPage"]
     oldest, info = await page("(last: 2)")
     assert oldest == [2, 1] and info["hasPreviousPage"]
-    assert (await page('(walletIds: [])'))[0] == everything
+    assert (await page("(walletIds: [])"))[0] == everything
     assert (await page(f'(walletIds: ["{juma.wallets["BTC"]}"])'))[0] == []
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    ["(first: 1, last: 1)", "(first: 101)", "(last: 101)", "(first: 0)", "(last: -1)", '(first: 1, after: "x")',
-     '(last: 1, before: "x")', '(walletIds: ["x"])', "(first: 2147483647)"],
-)  # fmt: skip
-async def test_pages_that_cannot_be(world: World, arguments: str) -> None:
+NO_PAGES = [
+    "(first: 1, last: 1)",
+    "(first: 101)",
+    "(last: 101)",
+    "(first: 0)",
+    "(last: -1)",
+    "(first: 2147483647)",
+    '(first: 1, after: "x")',
+    '(last: 1, before: "x")',
+    '(walletIds: ["x"])',
+]
+
+
+async def test_pages_that_cannot_be(world: World) -> None:
     amina = await world.person()
-    answer = await amina.post(f"{{ me {{ defaultAccount {{ transactions{arguments} {{ edges {{ cursor }} }} }} }} }}")
-    assert answer.status_code == 200 and answer.json()["errors"][0]["code"] == "INVALID_INPUT"
+    for arguments in NO_PAGES:
+        text = f"{{ me {{ defaultAccount {{ transactions{arguments} {{ edges {{ cursor }} }} }} }} }}"
+        answer = await amina.post(text)
+        assert answer.status_code == 200 and answer.json()["errors"][0]["code"] == "INVALID_INPUT"
 
 
 async def test_foreign_wallets_look_like_none(world: World) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-import pytest
 from tests.api.conftest import World
 
 CHALLENGE = "mutation { captchaCreateChallenge { result { id } errors { message } } }"
@@ -29,32 +28,35 @@ async def raw(world: World, content: bytes | str, kind: str = "application/json"
 # -- who asks ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"authorization": "Bearer nobody"},
-        {"authorization": "Bearer hzn_st_" + "a" * 32},
-        {"authorization": "Bearer hzn_st_" + "é" * 32},
-        {"authorization": "Basic YTpi"},
-        {"X-API-KEY": "blink_" + "a" * 64},
-        {"x-api-key": "x"},
-        {"Oauth2-Token": "x"},
-    ],
-)
-async def test_a_bad_credential_is_401(world: World, headers: dict[str, str]) -> None:
-    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    answer = await world.http.post("/graphql", json={"query": "{ globals { network } }"}, headers=encoded)
-    assert error(answer)[:2] == (401, "NOT_AUTHENTICATED")
-    assert "data" not in answer.json()
+BAD_CREDENTIALS: list[Any] = [
+    {"authorization": "Bearer nobody"},
+    {"authorization": "Bearer hzn_st_" + "a" * 32},
+    {"authorization": "Bearer hzn_st_" + "é" * 32},
+    {"authorization": "Basic YTpi"},
+    {"X-API-KEY": "blink_" + "a" * 64},
+    {"x-api-key": "x"},
+    {"Oauth2-Token": "x"},
+]
 
 
-@pytest.mark.parametrize("value", [None, "", "Bearer", "Bearer ", "bearer   "])
-async def test_no_credential_is_a_stranger(world: World, value: str | None) -> None:
-    headers = {} if value is None else {"authorization": value}
-    answer = await world.post("{ me { id } }", headers=headers)
-    assert answer.json()["data"] == {"me": None}
-    assert error(answer) == (200, "NOT_AUTHORIZED", "Not authorized")
-    assert answer.json()["errors"][0]["path"] == ["me"]
+async def test_a_bad_credential_is_401(world: World) -> None:
+    for headers in BAD_CREDENTIALS:
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        answer = await world.http.post("/graphql", json={"query": "{ globals { network } }"}, headers=encoded)
+        assert error(answer)[:2] == (401, "NOT_AUTHENTICATED")
+        assert "data" not in answer.json()
+
+
+NO_CREDENTIALS: list[Any] = [None, "", "Bearer", "Bearer ", "bearer   "]
+
+
+async def test_no_credential_is_a_stranger(world: World) -> None:
+    for value in NO_CREDENTIALS:
+        headers = {} if value is None else {"authorization": value}
+        answer = await world.post("{ me { id } }", headers=headers)
+        assert answer.json()["data"] == {"me": None}
+        assert error(answer) == (200, "NOT_AUTHORIZED", "Not authorized")
+        assert answer.json()["errors"][0]["path"] == ["me"]
 
 
 async def test_a_stranger_may_not_move_money(world: World) -> None:
@@ -68,39 +70,39 @@ async def test_a_stranger_may_not_move_money(world: World) -> None:
 # -- what is asked -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        ("", 400),
-        ("no", 400),
-        ("[]", 400),
-        ('[{"query": "{ me { id } }"}]', 400),
-        ("3", 400),
-        ("{}", 400),
-        ('{"query": 3}', 400),
-        ('{"query": "{ me { id } }", "variables": []}', 400),
-        ('{"query": "{ me { id } }", "variables": "{}"}', 400),
-        ('{"query": "{ me { id } }", "operationName": 1}', 400),
-        ('{"query": "{ me { id } }", "variables": {"a": NaN}}', 400),
-        ('{"query": "{ me { id } }", "variables": {"a": Infinity}}', 400),
-        ('{"query": "{ me { id } }", "variables": {"a": "\\u0000"}}', 400),
-        ('{"query": "{ me { id } }", "variables": {"a": "\\ud800"}}', 400),
-        ('{"query": "{ me { id } }", "variables": {"\\ud83d": 1}}', 400),
-        ('{"query": "{ me { id } } # \\udc00"}', 400),
-        ("[" * 100_000, 400),
-        ('{"a":' * 100_000, 400),
-        ('{"query": "{ me { id } }", "variables": {"a": ' + "9" * 5_000 + "}}", 400),
-        (b"\xff\xfe", 400),
-        (b'{"query": "\xed\xa0\x80"}', 400),
-        ('{"query": "subscription { myUpdates { me { id } } }"}', 400),
-        ('{"query": "' + "{ me { id } } " * 20_000 + '"}', 400),
-        ("x" * (2 * 2**20 + 1), 413),
-    ],
-)
-async def test_a_body_that_is_no_request(world: World, content: Any, status: int) -> None:
-    answer = await raw(world, content)
-    assert answer.status_code == status
-    assert error(answer)[1] in ("INVALID_INPUT", "QUERY_TOO_COMPLEX", "BODY_TOO_LARGE")
+NO_REQUESTS: list[Any] = [
+    ("", 400),
+    ("no", 400),
+    ("[]", 400),
+    ('[{"query": "{ me { id } }"}]', 400),
+    ("3", 400),
+    ("{}", 400),
+    ('{"query": 3}', 400),
+    ('{"query": "{ me { id } }", "variables": []}', 400),
+    ('{"query": "{ me { id } }", "variables": "{}"}', 400),
+    ('{"query": "{ me { id } }", "operationName": 1}', 400),
+    ('{"query": "{ me { id } }", "variables": {"a": NaN}}', 400),
+    ('{"query": "{ me { id } }", "variables": {"a": Infinity}}', 400),
+    ('{"query": "{ me { id } }", "variables": {"a": "\\u0000"}}', 400),
+    ('{"query": "{ me { id } }", "variables": {"a": "\\ud800"}}', 400),
+    ('{"query": "{ me { id } }", "variables": {"\\ud83d": 1}}', 400),
+    ('{"query": "{ me { id } } # \\udc00"}', 400),
+    ("[" * 100_000, 400),
+    ('{"a":' * 100_000, 400),
+    ('{"query": "{ me { id } }", "variables": {"a": ' + "9" * 5_000 + "}}", 400),
+    (b"\xff\xfe", 400),
+    (b'{"query": "\xed\xa0\x80"}', 400),
+    ('{"query": "subscription { myUpdates { me { id } } }"}', 400),
+    ('{"query": "' + "{ me { id } } " * 20_000 + '"}', 400),
+    ("x" * (2 * 2**20 + 1), 413),
+]
+
+
+async def test_a_body_that_is_no_request(world: World) -> None:
+    for content, status in NO_REQUESTS:
+        answer = await raw(world, content)
+        assert answer.status_code == status
+        assert error(answer)[1] in ("INVALID_INPUT", "QUERY_TOO_COMPLEX", "BODY_TOO_LARGE")
 
 
 async def test_whole_surrogate_pairs_and_escaped_text_are_fine(world: World) -> None:
@@ -108,9 +110,12 @@ async def test_whole_surrogate_pairs_and_escaped_text_are_fine(world: World) -> 
     assert (await raw(world, text)).json() == {"data": {"__typename": "Query"}}
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"])
-async def test_the_body_is_json(world: World, kind: str) -> None:
-    assert (await raw(world, '{"query": "{ me { id } }"}', kind)).status_code == 415
+OTHER_KINDS: list[Any] = ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"]
+
+
+async def test_the_body_is_json(world: World) -> None:
+    for kind in OTHER_KINDS:
+        assert (await raw(world, '{"query": "{ me { id } }"}', kind)).status_code == 415
 
 
 async def test_errors_of_documents_have_codes(world: World) -> None:
@@ -198,9 +203,12 @@ async def test_a_key_is_good_once_an_hour(world: World) -> None:
     assert (await amina.post("{ __typename }", headers=same)).status_code == 409
 
 
-@pytest.mark.parametrize("key", ["", "1", "not-a-key", "0" * 32, str(uuid4()) + "0", "{" + str(uuid4())[1:-1] + "}"])
-async def test_a_key_is_a_uuid(world: World, key: str) -> None:
-    assert error(await world.post("{ __typename }", headers={"x-idempotency-key": key}))[0] == 400
+NO_KEYS: list[Any] = ["", "1", "not-a-key", "0" * 32, f"{uuid4()}0", "{" + f"{uuid4()}"[1:-1] + "}"]
+
+
+async def test_a_key_is_a_uuid(world: World) -> None:
+    for key in NO_KEYS:
+        assert error(await world.post("{ __typename }", headers={"x-idempotency-key": key}))[0] == 400
 
 
 async def test_a_request_that_is_not_served_takes_no_key(world: World) -> None:
