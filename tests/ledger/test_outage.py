@@ -16,7 +16,7 @@ from hazina.kernel.db import Database
 from hazina.kernel.embedded import OWNER_ROLE, Cluster
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Cents
-from hazina.ledger import BANK, Books, Code, LedgerUnavailable, Limits, Txn, Unit, transfer
+from hazina.ledger import BANK, Books, Code, LedgerUnavailable, Limits, OutcomeUnknown, Txn, Unit, transfer
 
 
 @pytest.fixture
@@ -79,3 +79,23 @@ async def test_a_database_that_takes_no_writes(small_cluster: Cluster, lone_book
         owner.execute("select pg_reload_conf()")
         await asyncio.sleep(0.2)
         assert (await lone_books.commit(missed)).code == Code.POSTED
+
+
+async def test_nobody_knows(small_cluster: Cluster, lone_books: Books) -> None:
+    """The database goes while it commits, and does not come back in time."""
+    unsure = issue(1)
+    with psycopg.connect(small_cluster.url(OWNER_ROLE), autocommit=True) as owner:
+        # A commit that waits for a standby is on disk already, and not yet answered.
+        owner.execute("alter database hazina set synchronous_commit = on")
+        owner.execute("alter system set synchronous_standby_names = 'nobody'")
+        owner.execute("select pg_reload_conf()")
+        owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hazina writer'")
+        task = asyncio.create_task(lone_books.commit(unsure))
+        while owner.execute("select 1 from pg_stat_activity where wait_event = 'SyncRep'").fetchone() is None:
+            await asyncio.sleep(0.01)
+        owner.execute("alter system reset synchronous_standby_names")
+    small_cluster.stop()
+    with pytest.raises(OutcomeUnknown):
+        await task
+    small_cluster.start()
+    assert (await lone_books.commit(unsure)).code == Code.EXISTS
