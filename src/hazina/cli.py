@@ -120,7 +120,7 @@ def migrate(data: Data = None) -> None:
     from hazina.ops import database
 
     with database.opened(loaded.settings) as place:
-        before, after = database.migrate(place)
+        before, after = database.migrate(place, anew=True)
     if before.pending:
         _say(f"Migrated from {before.current or 'nothing'} to {after.current}.")
     else:

@@ -170,7 +170,7 @@ def _from_file(file: Path, *, required: bool) -> Iterator[Found]:
     try:
         text = file.read_text()
         tree = tomllib.loads(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if required:
             raise BadSettings(f"{file}: there is no such file (HAZINA_CONFIG names it).") from None
         return

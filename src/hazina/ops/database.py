@@ -32,8 +32,8 @@ class Place:
     @property
     def described(self) -> str:
         with psycopg.connect(self.url) as connection:
-            version = connection.info.server_version
-        where = f"in {self.cluster.data}" if self.cluster else f"at {connection.info.host or 'a socket'}"
+            version, host = connection.info.server_version, connection.info.host
+        where = f"in {self.cluster.data}" if self.cluster else f"at {host or 'a socket'}"
         return f"PostgreSQL {version // 10000}.{version % 10000} {where}"
 
 
@@ -115,9 +115,12 @@ def must_be_migrated(place: Place) -> None:
         raise Trouble(f"The database is at revision {state.current}, not {state.head}. Run `hazina migrate` first.")
 
 
-def migrate(place: Place) -> tuple[migrations.State, migrations.State]:
-    """Apply what is missing; the state before and after."""
+def migrate(place: Place, *, anew: bool = False) -> tuple[migrations.State, migrations.State]:
+    """Apply what is missing; the state before and after. ``anew`` gives the program's role its rights again
+    even when nothing is missing."""
     before = must_be_known(place)
+    if not before.pending and not anew:
+        return before, before
     with psycopg.connect(place.url) as connection:
         role = str((connection.execute("SELECT current_user").fetchone() or ("",))[0])
     try:

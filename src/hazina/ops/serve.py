@@ -37,7 +37,7 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
     say(f"Hazina {__version__}")
     with stopping_cleanly(say), database.opened(settings, adopt=False) as place:
         database.must_be_durable(place, settings)
-        before, after = database.migrate(place)
+        before, after = database.migrate(place, anew=place.cluster is None)
         say(f"  database    {place.described}, revision {after.current}")
         if before.pending:
             say(f"  migrations  {before.current or 'nothing'} to {after.current}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +23,7 @@ def report(place: Place) -> bool:
     for check in checks:
         wrong = len(check.offending)
         table.add_row(check.name, check.description, f"{check.checked:,}", f"[red]{wrong:,}[/]" if wrong else "0")
-    console = Console(width=None)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     broken = [check for check in checks if check.offending]
     for check in broken:
