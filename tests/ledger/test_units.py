@@ -13,9 +13,12 @@ from tests.ledger.unit_proof import Apply, prove
 from hazina.kernel.db import Database
 from hazina.ledger import apply, apply_units
 
+SEEDS = (104, *range(8))
+"""104 once found units that were decided in another order than the one by which they were tried again."""
+
 
 async def test_each_unit_is_whole(db: Database, kinds: psycopg.Connection, books: object) -> None:
-    for seed in range(8):
+    for seed in SEEDS:
         assert await prove(db, kinds, apply_units, seed, 12) == []
 
 
@@ -32,8 +35,10 @@ MUTANTS = {
         "    await _post(tx, attempts)\n    await _take_claims(tx, registry, attempts)\n",
     ),
     "losers are not tried again": Mutant(
-        "todo = [*await _round(tx, registry, now), *later]", "await _round(tx, registry, now); todo = later"
+        "todo = sorted([*await _round(tx, registry, now), *later]",
+        "await _round(tx, registry, now); todo = sorted(later",
     ),
+    "losers are tried again out of order": Mutant("key=lambda attempt: attempt.place", "key=lambda attempt: 0"),
     "losers are posted": Mutant(
         "skip = [attempt.lost is not None for attempt, _ in posting]", "skip = [False] * len(posting)"
     ),
@@ -68,7 +73,7 @@ def mutated(mutant: Mutant, folder: Path) -> Apply:
 async def test_fault_is_noticed(name: str, db: Database, kinds: psycopg.Connection, tmp_path: Path) -> None:
     faulty = mutated(MUTANTS[name], tmp_path)
     wrong: Sequence[str] = []
-    for seed in range(8):
+    for seed in SEEDS:
         try:
             wrong = wrong or await prove(db, kinds, faulty, seed, 12)
         except psycopg.Error as error:

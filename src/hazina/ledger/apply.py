@@ -54,7 +54,7 @@ async def apply_in_pipeline(tx: Tx, registry: Registry, units: Sequence[Unit]) -
     todo = attempts
     for _ in range(ROUNDS_MAX):
         now, later = _apart(todo)
-        todo = [*await _round(tx, registry, now), *later]
+        todo = sorted([*await _round(tx, registry, now), *later], key=lambda attempt: attempt.place)
         if not todo:
             break
     for attempt in todo:
