@@ -1,0 +1,252 @@
+"""What people do at the bank. Whoever hears nothing asks again with the same key, at another door."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+
+from hazina.access import ALL_SCOPES, Caller
+from hazina.accounts import Wallet
+from hazina.identity import User
+from hazina.kernel.errors import Refusal
+from hazina.kernel.ids import public_id
+from hazina.kernel.money import Cents, Msats
+from hazina.ledger.errors import OutcomeUnknown
+from hazina.payments import Invoice, NewInvoice, PaymentInProgress, SendInternal, SendInvoice, Sent
+from simulation.outside import Payee, Payer
+
+if TYPE_CHECKING:
+    from simulation.process import Process
+    from simulation.world import World
+
+TRIES = 4
+ACTIONS = {
+    "internal": 22,
+    "dollars": 8,
+    "pay outside": 30,
+    "be paid": 20,
+    "be paid inside": 16,
+    "cancel": 6,
+    "history": 4,
+}
+
+
+@dataclass
+class Wish:
+    """One payment that somebody wants, however often it is asked for. ``memo`` is unique and marks it in
+    the books; ``answers`` is what came back: Sent, Refusal, or None for silence."""
+
+    memo: str
+    keyed: bool
+    answers: list[Sent | Refusal | None] = field(default_factory=list)
+
+    @property
+    def surely_nothing(self) -> bool:
+        """Every answer was a refusal that says so."""
+        vague = (OutcomeUnknown, PaymentInProgress)
+        return bool(self.answers) and all(isinstance(a, Refusal) and not isinstance(a, vague) for a in self.answers)
+
+
+@dataclass
+class Customer:
+    name: str
+    caller: Caller
+    btc: Wallet
+    usd: Wallet
+
+
+class Town:
+    """All customers, and what they have asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.dice = world.faults.dice("customers")
+        self.customers: list[Customer] = []
+        self.wishes: list[Wish] = []
+        self.open_bills: list[tuple[Customer, Invoice]] = []
+        self.payer = Payer(world, world.faults.dice("payers"))
+
+    # -- moving in (before anything goes wrong) --------------------------------------------------
+
+    async def move_in(self, door: Process, levels: list[int], sats: list[int]) -> None:
+        for n, (level, amount) in enumerate(zip(levels, sats, strict=True)):
+            customer = await door.ask(lambda p, n=n: _account(p, f"customer-{n}", f"+2547000000{n:02d}"))  # type: ignore[misc]
+            self.world.server.admin.execute(
+                "update account set level = %s where id = %s", [level, customer.caller.account_id]
+            )
+            self.customers.append(customer)
+            invoice = await door.ask(
+                lambda p, c=customer, a=amount: p.payments.create_invoice(  # type: ignore[misc]
+                    c.caller, NewInvoice(c.btc.id, Msats.from_sats(a))
+                )
+            )
+            assert self.world.node.htlc_arrives(invoice.payment_hash, amount * 1000)
+            assert self.world.node.htlc_settles(invoice.payment_hash, amount * 1000)
+            await door.ask(lambda p, c=customer: p.payments.issue_dollars(c.usd.id, Cents(30_000), "salary"))  # type: ignore[misc]
+
+    # -- a day's life ----------------------------------------------------------------------------
+
+    async def live(self, actions: int, within_s: float) -> None:
+        """So many things happen, at any time of the given span; many at the same moment."""
+        moments = sorted(self.dice.uniform(0, within_s) for _ in range(actions))
+        tasks = []
+        for moment in moments:
+            if self.dice.random() < 0.25:  # together with the one before
+                moment = self.world.now
+            await asyncio.sleep(max(0.0, moment - self.world.now))
+            tasks.append(self.world.spawn(self._act(random.Random(self.dice.random())), "customer"))
+        await asyncio.wait(tasks)
+
+    async def _act(self, dice: random.Random) -> None:
+        what = dice.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+        who = dice.choice(self.customers)
+        self.world.trace("customer", who.name, what)
+        match what:
+            case "internal":
+                await self._internal(dice, who, dollars=False)
+            case "dollars":
+                await self._internal(dice, who, dollars=True)
+            case "pay outside":
+                await self._pay_outside(dice, who)
+            case "be paid":
+                await self._be_paid(dice, who)
+            case "be paid inside":
+                await self._be_paid_inside(dice, who)
+            case "cancel":
+                await self._cancel(dice)
+            case _:
+                await self._history(who)
+
+    def _sats(self, dice: random.Random) -> int:
+        return dice.choice((1, 50, 1_000, 10_000, 40_000, 90_000)) + dice.randint(0, 5_000)
+
+    async def _internal(self, dice: random.Random, who: Customer, *, dollars: bool) -> None:
+        other = dice.choice([c for c in self.customers if c is not who])
+        wish = self._wish(dice)
+        key = wish.memo if wish.keyed else None
+        src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
+        amount: Msats | Cents = Cents(dice.randint(1, 9_000)) if dollars else Msats.from_sats(self._sats(dice))
+        order = SendInternal(src.id, dst.id, amount, wish.memo, key)
+        await self._ask(dice, wish, lambda p: p.payments.send_internal(who.caller, order))
+
+    async def _pay_outside(self, dice: random.Random, who: Customer) -> None:
+        msat = Msats.from_sats(self._sats(dice)).n + dice.choice((0, 0, 0, 1, 999))
+        open_amount = dice.random() < 0.2
+        expiry_s = dice.choice((60, 600, 3600, 86400))
+        payee = Payee(self.world, dice, None if open_amount else msat, expiry_s)
+        amount = Msats(msat) if open_amount else None
+        if dice.random() < 0.3:
+            await self._quietly(lambda p: p.payments.probe_fee(who.caller, who.btc.id, payee.text, amount))
+        for _ in range(dice.choice((1, 1, 2, 3))):  # whoever hears that it failed may try again
+            wish = self._wish(dice)
+            order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.memo if wish.keyed else None)
+            await self._ask(dice, wish, lambda p, order=order: p.payments.send_invoice(who.caller, order))  # type: ignore[misc]
+            if dice.random() < 0.2:  # somebody else has the same invoice
+                who = dice.choice(self.customers)
+            await asyncio.sleep(dice.choice((0.1, 3, 40, 400)))
+
+    async def _bill(self, dice: random.Random, who: Customer) -> tuple[Invoice | None, int]:
+        msat = dice.choice((999, 1_500, Msats.from_sats(self._sats(dice)).n, Msats.from_sats(self._sats(dice)).n))
+        amount = None if dice.random() < 0.25 else Msats(msat)
+        wish = NewInvoice(who.btc.id, amount, "for tea", dice.choice((None, 1, 5)))
+        made = await self._quietly(lambda p: p.payments.create_invoice(who.caller, wish))
+        if made is not None:
+            self.open_bills.append((who, made))
+        return made, msat
+
+    async def _be_paid(self, dice: random.Random, who: Customer) -> None:
+        bill, msat = await self._bill(dice, who)
+        if bill is not None:
+            await asyncio.sleep(dice.choice((0.1, 1, 30, 100)))
+            await self.payer.pay(bill.payment_hash, msat)
+
+    async def _be_paid_inside(self, dice: random.Random, who: Customer) -> None:
+        """By another customer; now and then by two, or by somebody outside at the same time."""
+        bill, msat = await self._bill(dice, who)
+        if bill is None:
+            return
+        if dice.random() < 0.35:
+            self.world.spawn(self.payer.pay(bill.payment_hash, msat), "payer")
+            await asyncio.sleep(dice.uniform(0, 5))
+        for other in dice.sample(self.customers, dice.choice((1, 1, 2))):
+            wish = self._wish(dice)
+            amount = None if bill.amount else Msats(msat)
+            order = SendInvoice(other.btc.id, bill.payment_request, amount, wish.memo, wish.memo if wish.keyed else None)
+            asking = self._ask(
+                dice,
+                wish,
+                lambda p, o=other, order=order: p.payments.send_invoice(o.caller, order),  # type: ignore[misc]
+            )
+            self.world.spawn(asking, "customer")
+            await asyncio.sleep(dice.choice((0, 0, 1, 30)))
+
+    async def _cancel(self, dice: random.Random) -> None:
+        if self.open_bills:
+            who, bill = dice.choice(self.open_bills)
+            await self._quietly(lambda p: p.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash))
+
+    async def _history(self, who: Customer) -> None:
+        from hazina.kernel.paging import Page
+
+        await self._quietly(lambda p: p.payments.lines(who.caller, None, Page(first=20)))
+        await self._quietly(lambda p: p.accounts.limits(who.caller))
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def _wish(self, dice: random.Random) -> Wish:
+        wish = Wish(f"wish-{len(self.wishes)}", dice.random() < 0.75)
+        self.wishes.append(wish)
+        return wish
+
+    async def _ask(self, dice: random.Random, wish: Wish, request: Callable[[Process], Awaitable[Sent]]) -> None:
+        """Until an answer comes; a keyed request also twice at once."""
+        if wish.keyed and dice.random() < 0.15:
+            self.world.spawn(self._ask_once(wish, request), "customer")
+        for attempt in range(TRIES if wish.keyed else 1):
+            answer = await self._ask_once(wish, request)
+            if answer is not None and not isinstance(answer, OutcomeUnknown):
+                return
+            await asyncio.sleep(dice.uniform(0.2, 3) * 4**attempt)
+
+    async def _ask_once(self, wish: Wish, request: Callable[[Process], Awaitable[Sent]]) -> Sent | Refusal | None:
+        answer = await self._through_a_door(request)
+        wish.answers.append(answer)
+        said = answer.status if isinstance(answer, Sent) else type(answer).__name__
+        self.world.trace("answer", wish.memo, said)
+        return answer
+
+    async def _quietly(self, request: Callable[[Process], Awaitable[Any]]) -> Any:
+        """An answer, or None for silence and for no."""
+        answer = await self._through_a_door(request)
+        return None if isinstance(answer, Refusal) else answer
+
+    async def _through_a_door(self, request: Callable[[Process], Awaitable[Any]]) -> Any:
+        doors = [p for name, p in self.world.processes.items() if name.startswith("api")]
+        if not doors:
+            await asyncio.sleep(1)
+            return None
+        try:
+            return await self.dice.choice(doors).ask(request)
+        except Refusal as refusal:
+            return refusal
+        except (ConnectionError, TimeoutError, psycopg.Error):
+            return None
+
+
+async def _account(process: Process, name: str, phone: str) -> Customer:
+    user = User(public_id(), phone, "", process.clock.now())
+    async with process.db.transaction() as tx:
+        await tx.execute(
+            "insert into person (id, phone, language, created_at) values (%(id)s, %(phone)s, '', %(at)s)",
+            {"id": user.id, "phone": phone, "at": user.created_at},
+        )
+        await process.accounts._ensure_account(tx, user)
+        account_id: UUID = await tx.value("select id from account where user_id = %(id)s", {"id": user.id})
+    btc, usd = await process.accounts.wallets(account_id)
+    return Customer(name, Caller(user.id, account_id, None, ALL_SCOPES, None), btc, usd)

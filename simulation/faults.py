@@ -1,0 +1,79 @@
+"""Every throw of the dice about time and misfortune. One stream of numbers for each kind of thing, so that
+one more statement somewhere does not change what the outside does."""
+
+from __future__ import annotations
+
+import random
+
+from hazina.kernel.money import Msats
+
+
+class Faults:
+    """``calm``: what remains are short delays."""
+
+    def __init__(self, seed: int) -> None:
+        self.calm = False
+        self.seed = seed
+        self._database = self.dice("database")
+        self._network = self.dice("network")
+        self._octets = self.dice("octets")
+
+    def dice(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed}:{name}")  # a seeded stream is the point
+
+    def database(self, what: str) -> tuple[float, str]:
+        """Seconds on the way of one statement or answer, and whether the connection survives it."""
+        dice = self._database
+        seconds = dice.expovariate(1 / 0.003)
+        if self.calm:
+            return seconds, ""
+        if dice.random() < 0.0025:
+            seconds = dice.uniform(0, 300)
+        elif dice.random() < 0.03:
+            seconds = dice.uniform(0, 0.5)
+        fate = dice.random()
+        if what != "statement" or fate >= 0.0012:
+            return seconds, ""
+        return seconds, "lost before" if fate < 0.0005 else "lost after"
+
+    def notification(self) -> float | None:
+        """When a NOTIFY arrives; None: never."""
+        dice = self._database
+        if not self.calm and dice.random() < 0.05:
+            return None
+        return dice.uniform(0.001, 0.02)
+
+    def network(self, what: str) -> tuple[float, float, str]:
+        """Seconds there and back, and what is lost on the way."""
+        dice = self._network
+        there, back = dice.uniform(0.005, 0.2), dice.uniform(0.005, 0.2)
+        if self.calm:
+            return there, back, ""
+        there, back = self._slow(there), self._slow(back)
+        fate = dice.random()
+        return there, back, "request" if fate < 0.015 else "answer" if fate < 0.04 else ""
+
+    def _slow(self, seconds: float) -> float:
+        fate = self._network.random()
+        if fate < 0.008:
+            return self._network.uniform(15, 120)
+        return self._network.uniform(1, 20) if fate < 0.04 else seconds
+
+    def copies(self) -> int:
+        """How often a stream tells one piece of news."""
+        return 1 if self.calm or self._network.random() > 0.1 else self._network.randint(2, 4)
+
+    def quote(self) -> Msats | None:
+        dice = self._network
+        return None if dice.random() < 0.2 else Msats(dice.randint(0, 12_000))
+
+    def price_error(self) -> int:
+        """A source that mistakes a unit now and then."""
+        return 1 if self.calm or self._network.random() > 0.02 else 100
+
+    def skew(self) -> float:
+        """Seconds by which a process's clock is off: machines keep time by NTP."""
+        return self._network.uniform(-0.5, 0.5)
+
+    def octets(self, n: int) -> bytes:
+        return self._octets.randbytes(n)

@@ -1,0 +1,380 @@
+"""The bank's Lightning node with the network behind it, and the bank's port to it.
+
+The node and the money in it outlive every kill of the bank; its own restarts cut calls and streams, and
+nothing else. Amounts are millisatoshi. What the port promises stands in ``hazina.payments.ports``; how
+LND keeps it, in ``hazina.adapters.lnd``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hazina.kernel import bolt11
+from hazina.kernel.db import outside_call
+from hazina.kernel.money import Msats
+from hazina.payments.ports import (
+    Accepted,
+    AlreadySettled,
+    Cancelled,
+    Change,
+    Incoming,
+    IncomingState,
+    Issued,
+    NodeInfo,
+    NodeRefused,
+    NodeSilent,
+    Outgoing,
+    OutgoingState,
+    Reason,
+    Refused,
+)
+from simulation.database import Killed
+from simulation.loop import EPOCH
+
+if TYPE_CHECKING:
+    from simulation.process import Process
+    from simulation.world import World
+
+T = TypeVar("T")
+
+CALL_S = 15.0
+NODE_KEY = hashlib.sha256(b"the bank's node").digest()
+STREAM_LIFE_S = 900.0
+FEATURES = frozenset({8, 14})
+
+
+@dataclass
+class Bill:
+    """An invoice of ours at the node."""
+
+    hash: bytes
+    preimage: bytes
+    amount: int | None
+    bolt11: str
+    secret: bytes
+    expires_at: float
+    state: IncomingState = IncomingState.OPEN
+    received: int = 0
+    settle_index: int = 0
+    settled_at: float = 0.0
+
+    def said(self) -> Incoming:
+        settled = self.state is IncomingState.SETTLED
+        at = EPOCH + timedelta(seconds=self.settled_at) if settled else None
+        preimage = self.preimage if settled else None
+        return Incoming(self.hash, self.state, Msats(self.received), preimage, at, self.bolt11)
+
+
+@dataclass
+class Attempt:
+    """A payment of ours at the node; the same hash again after a failure is a new one."""
+
+    hash: bytes
+    amount: int
+    fee_max: int
+    state: OutgoingState = OutgoingState.IN_FLIGHT
+    fee: int = 0
+    preimage: bytes | None = None
+    reason: Reason | None = None
+
+    def said(self) -> Outgoing:
+        paid = self.state is OutgoingState.SUCCEEDED
+        fee = Msats(self.fee) if paid else None
+        return Outgoing(self.hash, self.state, Msats(self.amount), fee, self.preimage, self.reason)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The node's answer to a send."""
+
+
+@dataclass(frozen=True)
+class SaidNo:
+    reason: Reason
+    text: str
+
+
+class Node:
+    """What the node knows. Every method is one moment."""
+
+    name = "lnd-1"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.bills: dict[bytes, Bill] = {}
+        self.attempts: dict[bytes, Attempt] = {}
+        self.ended: list[Attempt] = []  # every attempt that ended, in order
+        self.paid: dict[bytes, int] = {}  # how often a hash was paid
+        self.settled: list[Bill] = []
+        self.streams: list[asyncio.Queue[Change | Exception]] = []
+        self.up = True
+
+    # -- being paid ------------------------------------------------------------------------------
+
+    def issue(self, preimage: bytes, amount: int | None, description: str, expiry_s: int) -> Issued:
+        payment_hash = hashlib.sha256(preimage).digest()
+        bill = self.bills.get(payment_hash)
+        if bill is None:
+            secret = self.world.faults.octets(32)
+            text = write_invoice(self.world, NODE_KEY, payment_hash, secret, amount, description, expiry_s)
+            bill = Bill(payment_hash, preimage, amount, text, secret, self.world.now + expiry_s)
+            self.bills[payment_hash] = bill
+        return Issued(payment_hash, bill.bolt11, bill.secret)
+
+    def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
+        bill = self.bills.get(payment_hash)
+        if bill is None:
+            return Cancelled()
+        if bill.state is IncomingState.SETTLED:
+            return AlreadySettled()
+        bill.state = IncomingState.CANCELLED
+        return Cancelled()
+
+    def incoming(self, payment_hash: bytes) -> Incoming | None:
+        bill = self.bills.get(payment_hash)
+        return None if bill is None else bill.said()
+
+    def htlc_arrives(self, payment_hash: bytes, amount: int) -> bool:
+        """Somebody outside pays: held for a moment if the node takes it. Too little, too late, twice: no."""
+        bill = self.bills.get(payment_hash)
+        if bill is None or bill.state is not IncomingState.OPEN or self.world.now >= bill.expires_at:
+            return False
+        if bill.amount is not None and not bill.amount <= amount <= 2 * bill.amount:
+            return False
+        bill.state = IncomingState.HELD
+        return True
+
+    def htlc_settles(self, payment_hash: bytes, amount: int) -> bool:
+        bill = self.bills[payment_hash]
+        if bill.state is not IncomingState.HELD:
+            return False
+        self.settled.append(bill)
+        bill.state, bill.received = IncomingState.SETTLED, amount
+        bill.settle_index, bill.settled_at = len(self.settled), self.world.now
+        self.world.trace("node received", payment_hash.hex(), amount)
+        self._tell(Change(bill.said(), str(bill.settle_index)))
+        return True
+
+    # -- paying ----------------------------------------------------------------------------------
+
+    def pay(self, text: str, amount: int | None, fee_max: int, not_after: datetime) -> Taken | SaidNo:
+        says = bolt11.decode(text)
+        moment = EPOCH + timedelta(seconds=self.world.now)
+        if moment > not_after:
+            return SaidNo(Reason.OTHER, "macaroon has expired")
+        known = self.attempts.get(says.payment_hash)
+        if known is not None and known.state is not OutgoingState.FAILED:
+            return SaidNo(Reason.OTHER, "payment is in transition, or paid")
+        if says.payment_hash in self.bills:
+            return SaidNo(Reason.OWN_INVOICE, "self-payments not allowed")
+        if moment.timestamp() > says.expires_at:
+            return SaidNo(Reason.EXPIRED, "invoice expired")
+        msat = says.amount_msat if says.amount_msat is not None else amount
+        assert msat is not None, "the bank names an amount where the invoice has none"
+        attempt = Attempt(says.payment_hash, msat, fee_max)
+        self.attempts[says.payment_hash] = attempt
+        self.world.trace("node sends", says.payment_hash.hex(), msat)
+        self.world.payee_of(says.payment_hash).approached(attempt)
+        return Taken()
+
+    def outgoing(self, payment_hash: bytes) -> Outgoing:
+        known = self.attempts.get(payment_hash)
+        return Outgoing(payment_hash, OutgoingState.UNKNOWN) if known is None else known.said()
+
+    def succeed(self, attempt: Attempt, preimage: bytes, fee: int) -> None:
+        attempt.state, attempt.preimage, attempt.fee = OutgoingState.SUCCEEDED, preimage, fee
+        self.paid[attempt.hash] = self.paid.get(attempt.hash, 0) + 1
+        self._ended(attempt)
+
+    def fail(self, attempt: Attempt, reason: Reason) -> None:
+        attempt.state, attempt.reason = OutgoingState.FAILED, reason
+        self._ended(attempt)
+
+    def _ended(self, attempt: Attempt) -> None:
+        self.world.trace("node ended", attempt.hash.hex(), attempt.state.value, attempt.fee)
+        self.ended.append(replace(attempt))
+        self._tell(Change(attempt.said(), None))
+
+    # -- the truth -------------------------------------------------------------------------------
+
+    def received_msat(self) -> int:
+        return sum(bill.received for bill in self.settled)
+
+    def paid_msat(self) -> int:
+        return sum(one.amount + one.fee for one in self.ended if one.state is OutgoingState.SUCCEEDED)
+
+    # -- streams ---------------------------------------------------------------------------------
+
+    def _tell(self, change: Change) -> None:
+        for stream in self.streams if self.up else ():
+            for _ in range(self.world.faults.copies()):
+                stream.put_nowait(change)
+
+    def fall(self) -> None:
+        """The node's process ends. HTLCs that are out go on deciding."""
+        self.up = False
+        for stream in self.streams:
+            stream.put_nowait(NodeSilent("the node went away"))
+
+    def rise(self) -> None:
+        self.up = True
+
+
+def write_invoice(
+    world: World,
+    key: bytes,
+    payment_hash: bytes,
+    secret: bytes,
+    amount: int | None,
+    description: str,
+    expiry_s: int,
+) -> str:
+    return bolt11.encode(
+        bolt11.Invoice11(
+            network=bolt11.Network.REGTEST,
+            timestamp=int((EPOCH + timedelta(seconds=world.now)).timestamp()),
+            payment_hash=payment_hash,
+            payment_secret=secret,
+            payee=b"",
+            amount_msat=amount,
+            description=description,
+            description_hash=None,
+            expiry_s=expiry_s,
+            min_final_cltv=80,
+            features=FEATURES,
+            route_hints=(),
+            fallbacks=(),
+            metadata=None,
+        ),
+        key,
+    )
+
+
+class LightningPort:
+    """``payments.ports.Lightning`` for one process of the bank. A call that has left arrives, whether or
+    not its asker still lives; an answer may be late, or never come."""
+
+    def __init__(self, world: World, process: Process) -> None:
+        self._world = world
+        self._process = process
+
+    @property
+    def name(self) -> str:
+        return self._world.node.name
+
+    async def _call(self, what: str, effect: Callable[[], T], patience_s: float = CALL_S) -> T:
+        outside_call(f"lightning.{what}")
+        world = self._world
+        if not self._process.alive:
+            raise Killed
+        answer: asyncio.Future[T] = world.loop.create_future()
+        world.spawn(self._travel(what, effect, answer))
+        try:
+            async with asyncio.timeout(patience_s):
+                return await answer
+        except TimeoutError:
+            raise NodeSilent("no answer in time") from None
+        finally:
+            if not self._process.alive:
+                raise Killed
+
+    async def _travel(self, what: str, effect: Callable[[], T], answer: asyncio.Future[T]) -> None:
+        world = self._world
+        there, back, lost = world.faults.network(what)
+        await asyncio.sleep(there)
+        if not world.node.up or lost == "request":
+            world.trace("lightning", what, "not reached")
+            _give(answer, NodeSilent("the node was not reached"))
+            return
+        result = effect()
+        world.trace("lightning", what, lost, type(result).__name__)
+        await asyncio.sleep(back)
+        _give(answer, NodeSilent("the answer was lost") if lost == "answer" else result)
+
+    async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+        msat = amount.n if amount else None
+        return await self._call("issue", lambda: self._world.node.issue(preimage, msat, description, expiry_s))
+
+    async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
+        return await self._call("cancel", lambda: self._world.node.cancel(payment_hash))
+
+    async def incoming(self, payment_hash: bytes) -> Incoming | None:
+        return await self._call("incoming", lambda: self._world.node.incoming(payment_hash))
+
+    async def pay(
+        self, bolt11: str, *, amount: Msats | None, fee_max: Msats, timeout_s: int, not_after: datetime
+    ) -> Accepted | Refused:
+        """After a refusal the node's own record is asked, as the adapter does: it alone says whether
+        something left."""
+        msat = amount.n if amount else None
+        said = await self._call("pay", lambda: self._world.node.pay(bolt11, msat, fee_max.n, not_after))
+        if isinstance(said, SaidNo):
+            known = await self.outgoing(_hash_of(bolt11))
+            if known.state is OutgoingState.UNKNOWN:
+                return Refused(said.reason, said.text)
+        return Accepted()
+
+    async def outgoing(self, payment_hash: bytes) -> Outgoing:
+        return await self._call("outgoing", lambda: self._world.node.outgoing(payment_hash))
+
+    async def quote(self, bolt11: str, amount: Msats | None, timeout_s: int) -> Msats | None:
+        return await self._call("quote", lambda: self._world.faults.quote(), timeout_s + 10)
+
+    async def changes(self, cursor: str | None) -> AsyncGenerator[Change, None]:
+        world, node = self._world, self._world.node
+        place = int(cursor or 0)
+        queue: asyncio.Queue[Change | Exception] = asyncio.Queue()
+
+        def begin() -> None:
+            for change in self._after(place):
+                queue.put_nowait(change)
+            node.streams.append(queue)
+
+        await self._call("changes", begin)
+        until = world.loop.time() + STREAM_LIFE_S
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(max(until - world.loop.time(), 0.001)):
+                        news = await queue.get()
+                except TimeoutError:
+                    return
+                if not self._process.alive:
+                    raise Killed
+                if isinstance(news, Exception):
+                    raise news
+                await asyncio.sleep(world.faults.network("news")[0])
+                yield news
+        finally:
+            node.streams.remove(queue)
+
+    def _after(self, place: int) -> list[Change]:
+        return [Change(bill.said(), str(bill.settle_index)) for bill in self._world.node.settled[place:]]
+
+    async def settled_since(self, cursor: str | None) -> list[Change]:
+        return await self._call("settled_since", lambda: self._after(int(cursor or 0)))
+
+    async def info(self) -> NodeInfo:
+        key = b"\x02" + bytes(32)
+        return await self._call("info", lambda: NodeInfo(key, "bcrt", "node", 100, True, "simulated"), 5)
+
+
+def _give(answer: asyncio.Future[Any], what: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(what, Exception):
+        answer.set_exception(what)
+    else:
+        answer.set_result(what)
+
+
+def _hash_of(text: str) -> bytes:
+    return bolt11.decode(text).payment_hash
+
+
+__all__ = ["Attempt", "Bill", "LightningPort", "Node", "NodeRefused", "write_invoice"]
