@@ -21,12 +21,13 @@ import websockets
 from pydantic import SecretStr
 
 from hazina import app
-from hazina.api import asgi
+from hazina.api.asgi import asgi
 from hazina.api.middleware import Guard
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.money import Cents
 from hazina.ops import sandbox as ops_sandbox
+from hazina.payments import Policy
 from hazina.settings import Settings
 
 Json = dict[str, Any]
@@ -214,7 +215,7 @@ async def world(
 ) -> AsyncIterator[World]:
     clock = ShiftedClock()
     settings = sandbox_settings.model_copy(update={"database_url": SecretStr(program_url)})
-    bank = app.build(settings, clock=clock)
+    bank = app.build(settings, clock=clock, policy=Policy(inline_wait_s=2))
     await bank.start()
     background = [
         asyncio.create_task(bank.hub.run(), name="hub"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
 
 from graphql import GraphQLResolveInfo
 
 from hazina.access import Caller, Scope, require_read, require_receive, require_write
+from hazina.accounts import Accounts, Person
 from hazina.api.bank import Bank
 from hazina.api.credentials import Credential
 from hazina.kernel.errors import NotAuthorized
+from hazina.ledger import balances
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -38,6 +40,11 @@ class Loader(Generic[K, V]):
                 self._task = asyncio.create_task(self._run())
         return await asyncio.shield(self._known[key])
 
+    def put(self, key: K, value: V) -> None:
+        """What was fetched along with something else."""
+        self._known[key] = asyncio.get_running_loop().create_future()
+        self._known[key].set_result(value)
+
     async def _run(self) -> None:
         while self._waiting:
             keys, self._waiting = self._waiting, []
@@ -49,6 +56,20 @@ class Loader(Generic[K, V]):
             else:
                 for key in keys:
                     self._known[key].set_result(found[key])
+
+
+@dataclass(slots=True)
+class Me:
+    """The caller as a node of the graph. What is stored of them is read once, and only when asked for."""
+
+    caller: Caller
+    accounts: Accounts
+    _reading: asyncio.Task[Person] | None = None
+
+    async def person(self) -> Person:
+        if self._reading is None:
+            self._reading = asyncio.create_task(self.accounts.me(self.caller))
+        return await asyncio.shield(self._reading)
 
 
 @dataclass(slots=True)
@@ -64,7 +85,7 @@ class Context:
     """The asker's idempotency key."""
     refused: bool = False
     """A payload of the answer holds an error."""
-    loaders: dict[str, Loader[Any, Any]] = field(default_factory=dict)
+    _balances: Loader[int, int] | None = None
 
     def require(self, scope: Scope) -> Caller:
         """The caller, whose credential goes that far. Raises NotAuthorized."""
@@ -73,10 +94,23 @@ class Context:
         _REQUIRE[scope](self.caller)
         return self.caller
 
-    def loader(self, name: str, fetch: Callable[[list[K]], Awaitable[dict[K, V]]]) -> Loader[K, V]:
-        if name not in self.loaders:
-            self.loaders[name] = Loader(fetch)
-        return self.loaders[name]
+    def me(self) -> Me:
+        """Raises NotAuthorized."""
+        return Me(self.require(Scope.READ), self.bank.accounts)
+
+    def balances(self) -> Loader[int, int]:
+        """Ledger account to what can be spent of it, in minor units."""
+        if self._balances is None:
+            self._balances = Loader(self._fetch_balances)
+        return self._balances
+
+    async def _fetch_balances(self, ids: list[int]) -> dict[int, int]:
+        async with self.bank.db.transaction() as tx:
+            return {id_: found.available for id_, found in (await balances(tx, ids)).items()}
+
+    def forget(self) -> None:
+        """The next event of a subscription reads anew."""
+        self._balances = None
 
 
 Info: TypeAlias = GraphQLResolveInfo[Context]

@@ -7,14 +7,15 @@ from uuid import UUID
 
 from ariadne import EnumType, InterfaceType, ObjectType, QueryType
 
-from hazina.accounts import Level, Limit, Person, Wallet
+from hazina.accounts import Level, Limit, Wallet, wallets_of
 from hazina.api.graphql.connections import connection, page_of, wanted_wallets
-from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.public.invoices import invoice_cursor
 from hazina.api.graphql.public.prices import realtime_price
 from hazina.api.graphql.public.transactions import line_cursor
-from hazina.api.graphql.verbs import asked_by, question
+from hazina.api.graphql.verbs import question
 from hazina.kernel.money import Asset
+from hazina.ledger import balances
 
 query, account, public_wallet = QueryType(), InterfaceType("Account"), ObjectType("PublicWallet")
 limit = InterfaceType("AccountLimit")
@@ -46,26 +47,32 @@ async def username_available(_: Any, context: Context, username: str) -> bool:
 
 
 @account.field("wallets")
-async def wallets(person: Person, info: Info) -> tuple[Wallet, ...]:
-    return await context_of(info).bank.accounts.wallets(person.account.id)
+async def wallets(me: Me, info: Info) -> tuple[Wallet, ...]:
+    """With their balances, which are asked for nearly always: one transaction for both."""
+    context = context_of(info)
+    async with context.bank.db.transaction() as tx:
+        found = await wallets_of(tx, me.caller.account_id)
+        held = await balances(tx, [one.ledger_account for one in found])
+    for id_, balance in held.items():
+        context.balances().put(id_, balance.available)
+    return found
 
 
 @account.field("walletById")
 @question
-async def wallet_by_id(person: Person, context: Context, walletId: UUID) -> Wallet:
-    return await context.bank.accounts.wallet_for(asked_by(context), walletId)
+async def wallet_by_id(me: Me, context: Context, walletId: UUID) -> Wallet:
+    return await context.bank.accounts.wallet_for(me.caller, walletId)
 
 
 @account.field("defaultWallet")
-async def own_default_wallet(person: Person, info: Info) -> Wallet:
-    context = context_of(info)
-    return await context.bank.accounts.wallet_for(asked_by(context), person.account.default_wallet_id)
+async def own_default_wallet(me: Me, info: Info) -> Wallet:
+    account = (await me.person()).account
+    return await context_of(info).bank.accounts.wallet_for(me.caller, account.default_wallet_id)
 
 
 @account.field("limits")
-async def limits(person: Person, info: Info) -> dict[str, list[dict[str, int]]]:
-    context = context_of(info)
-    found = await context.bank.accounts.limits(asked_by(context))
+async def limits(me: Me, info: Info) -> dict[str, list[dict[str, int]]]:
+    found = await context_of(info).bank.accounts.limits(me.caller)
     return {
         "withdrawal": [_limit(found.withdrawal)],
         "internalSend": [_limit(found.internal_send)],
@@ -80,37 +87,47 @@ def _limit(one: Limit) -> dict[str, int]:
 @account.field("transactions")
 @question
 async def transactions(
-    person: Person, context: Context, walletIds: list[UUID | None] | None = None, **page: Any
+    me: Me, context: Context, walletIds: list[UUID | None] | None = None, **page: Any
 ) -> dict[str, Any]:
-    found = await context.bank.payments.lines(asked_by(context), wanted_wallets(walletIds), page_of(**page))
+    found = await context.bank.payments.lines(me.caller, wanted_wallets(walletIds), page_of(**page))
     return connection(found, line_cursor)
 
 
 @account.field("invoices")
 @question
-async def invoices(
-    person: Person, context: Context, walletIds: list[UUID | None] | None = None, **page: Any
-) -> dict[str, Any]:
-    found = await context.bank.payments.invoices(asked_by(context), wanted_wallets(walletIds), page_of(**page))
+async def invoices(me: Me, context: Context, walletIds: list[UUID | None] | None = None, **page: Any) -> dict[str, Any]:
+    found = await context.bank.payments.invoices(me.caller, wanted_wallets(walletIds), page_of(**page))
     return connection(found, invoice_cursor)
 
 
 @account.field("pendingIncomingTransactions")
 @question
-async def pending(person: Person, context: Context, walletIds: list[UUID | None] | None = None) -> list[Any]:
+async def pending(me: Me, context: Context, walletIds: list[UUID | None] | None = None) -> list[Any]:
     """Receipts that wait for confirmations: only on-chain ones will."""
     return []
 
 
 @account.field("realtimePrice")
-async def account_price(person: Person, info: Info) -> dict[str, Any]:
-    return await realtime_price(context_of(info).bank, person.account.display_currency)
+async def account_price(me: Me, info: Info) -> dict[str, Any]:
+    return await realtime_price(context_of(info).bank, (await me.person()).account.display_currency)
 
 
-account.set_field("id", lambda person, _: str(person.account.id))
-account.set_field("level", lambda person, _: person.account.level)
-account.set_field("displayCurrency", lambda person, _: person.account.display_currency)
-account.set_field("defaultWalletId", lambda person, _: person.account.default_wallet_id)
+@account.field("level")
+async def level(me: Me, _: Info) -> Level:
+    return (await me.person()).account.level
+
+
+@account.field("displayCurrency")
+async def display_currency(me: Me, _: Info) -> str:
+    return (await me.person()).account.display_currency
+
+
+@account.field("defaultWalletId")
+async def own_default_wallet_id(me: Me, _: Info) -> UUID:
+    return (await me.person()).account.default_wallet_id
+
+
+account.set_field("id", lambda me, _: str(me.caller.account_id))
 
 public_wallet.set_field("id", lambda wallet, _: str(wallet.id))
 public_wallet.set_field("currency", lambda wallet, _: wallet.asset)

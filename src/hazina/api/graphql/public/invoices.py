@@ -9,10 +9,9 @@ from ariadne import InterfaceType, MutationType, ObjectType, QueryType
 from hazina.access import Caller, Scope
 from hazina.api.bank import Bank
 from hazina.api.graphql.context import Context, Info, context_of
-from hazina.api.graphql.errors import refused
 from hazina.api.graphql.verbs import Payload, question, verb
 from hazina.kernel import bolt11, rates
-from hazina.kernel.errors import Refusal, TooManyRequests
+from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.money import Msats
 from hazina.payments import Invoice, InvoiceStatus, InvoiceUnknown, NewInvoice
 
@@ -85,12 +84,10 @@ async def status_payload(bank: Bank, payment_hash: bytes) -> Payload:
 
 
 @query.field("lnInvoicePaymentStatus")
-@question
-async def status(_: Any, context: Context, input: dict[str, Any]) -> Payload:
-    try:
-        return await status_payload(context.bank, hash_of(input["paymentRequest"]))
-    except Refusal as refusal:
-        return {"errors": [refused(refusal)]}
+@verb()
+async def status(context: Context, input: dict[str, Any]) -> Payload:
+    """A query whose refusals stand in its payload."""
+    return await status_payload(context.bank, hash_of(input["paymentRequest"]))
 
 
 @query.field("lnInvoicePaymentStatusByHash")

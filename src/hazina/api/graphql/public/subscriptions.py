@@ -12,9 +12,8 @@ from uuid import UUID
 from ariadne import ObjectType, SubscriptionType
 
 from hazina.access import Caller
-from hazina.accounts import Person
 from hazina.api.credentials import BadCredential, caller_of
-from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.errors import payload_error, refused
 from hazina.api.graphql.public.invoices import hash_of, status_payload
 from hazina.api.graphql.public.prices import old_price, realtime_price
@@ -127,12 +126,9 @@ def _intraledger_update(line: Line) -> dict[str, Any]:
 
 
 @my_updates.field("me")
-async def my_updates_me(payload: Payload, info: Info) -> Person | None:
+async def my_updates_me(payload: Payload, info: Info) -> Me | None:
     """Null beside the old price, as Blink has it."""
-    context = context_of(info)
-    if context.caller is None or payload["update"]["__typename"] == "Price":
-        return None
-    return await context.bank.accounts.me(context.caller)
+    return None if payload["update"]["__typename"] == "Price" else context_of(info).me()
 
 
 # -- is an invoice paid? -------------------------------------------------------------------------
@@ -241,7 +237,8 @@ async def _old_price_events(context: Context, sats: int) -> Events:
 @subscription.field("lnInvoicePaymentStatusByPaymentRequest")
 @subscription.field("realtimePrice")
 @subscription.field("price")
-def as_it_is(event: Payload, *_: Any, **__: Any) -> Payload:
+def as_it_is(event: Payload, info: Info, **_: Any) -> Payload:
+    context_of(info).forget()
     return event
 
 

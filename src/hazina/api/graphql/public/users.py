@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from ariadne import EnumType, MutationType, ObjectType, QueryType
 
 from hazina.access import Caller, Scope
 from hazina.accounts import Person
-from hazina.api.graphql.context import Context, Info, context_of
+from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.verbs import Payload, asked_by, verb
 from hazina.identity import Session, SessionUnknown
 
@@ -18,9 +19,8 @@ query, mutation, user = QueryType(), MutationType(), ObjectType("User")
 
 
 @query.field("me")
-async def me(_: Any, info: Info) -> Person:
-    context = context_of(info)
-    return await context.bank.accounts.me(asked_by(context))
+async def me(_: Any, info: Info) -> Me:
+    return context_of(info).me()
 
 
 @query.field("authorization")
@@ -71,18 +71,16 @@ async def log_out(context: Context, caller: Caller, input: dict[str, Any] | None
 @verb(Scope.WRITE)
 async def set_username(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
     await context.bank.accounts.set_username(caller, input["username"])
-    return {"user": await context.bank.accounts.me(caller)}
+    return {"user": Me(caller, context.bank.accounts)}
 
 
 # -- sessions ------------------------------------------------------------------------------------
 
 
 @user.field("sessions")
-async def sessions(person: Person, info: Info) -> list[dict[str, Any]]:
-    context = context_of(info)
-    caller = asked_by(context)
-    found = await context.bank.identity.sessions(person.user.id)
-    return [_session(one, current=one.id == caller.session_id) for one in found]
+async def sessions(me: Me, info: Info) -> list[dict[str, Any]]:
+    found = await context_of(info).bank.identity.sessions(me.caller.user_id)
+    return [_session(one, current=one.id == me.caller.session_id) for one in found]
 
 
 def _session(one: Session, *, current: bool) -> dict[str, Any]:
@@ -111,12 +109,19 @@ async def revoke_session(context: Context, caller: Caller, input: dict[str, Any]
 # -- fields of User ------------------------------------------------------------------------------
 
 
-user.set_field("id", lambda person, _: str(person.user.id))
-user.set_field("createdAt", lambda person, _: person.user.created_at)
-user.set_field("phone", lambda person, _: person.user.phone)
-user.set_field("language", lambda person, _: person.user.language)
-user.set_field("username", lambda person, _: person.account.username)
-user.set_field("defaultAccount", lambda person, _: person)
+def _stored(of: Callable[[Person], Any]) -> Callable[[Me, Info], Awaitable[Any]]:
+    async def resolve(me: Me, _: Info) -> Any:
+        return of(await me.person())
+
+    return resolve
+
+
+user.set_field("id", lambda me, _: str(me.caller.user_id))
+user.set_field("defaultAccount", lambda me, _: me)
+user.set_field("createdAt", _stored(lambda person: person.user.created_at))
+user.set_field("phone", _stored(lambda person: person.user.phone))
+user.set_field("language", _stored(lambda person: person.user.language))
+user.set_field("username", _stored(lambda person: person.account.username))
 user.set_field("email", lambda *_: None)
 user.set_field("totpEnabled", lambda *_: False)
 

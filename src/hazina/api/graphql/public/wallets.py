@@ -15,7 +15,6 @@ from hazina.api.graphql.public.transactions import line_cursor, whole
 from hazina.api.graphql.verbs import asked_by, question
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.money import Asset
-from hazina.ledger import balances
 from hazina.payments import Invoice, Line
 
 wallet = InterfaceType("Wallet")
@@ -25,13 +24,7 @@ wallet.set_type_resolver(lambda one, *_: "BTCWallet" if one.asset is Asset.BTC e
 @wallet.field("balance")
 async def balance(one: Wallet, info: Info) -> int:
     """What can be spent, in whole units: what is set aside for payments on their way has left already."""
-    context = context_of(info)
-
-    async def fetch(ids: list[int]) -> dict[int, int]:
-        async with context.bank.db.transaction() as tx:
-            return {id_: found.available for id_, found in (await balances(tx, ids)).items()}
-
-    return whole(one.asset, await context.loader("balance", fetch).get(one.ledger_account))
+    return whole(one.asset, await context_of(info).balances().get(one.ledger_account))
 
 
 @wallet.field("transactions")
