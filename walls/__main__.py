@@ -9,7 +9,7 @@ from tools import locks
 from walls import kinds, sizes
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZED = ("src", "tests", "walls", "tools", "bench", "web/src")
+SIZED = ("src", "tests", "simulation", "bench", "walls", "tools", "web/src")
 
 
 def contexts() -> list[str]:
