@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError
+from psycopg import OperationalError
 
 from hazina.kernel.errors import Kind, Refusal
 from hazina.kernel.log import request_id
@@ -15,6 +16,7 @@ log = structlog.get_logger("hazina.api")
 
 UNEXPECTED = "UNEXPECTED_CLIENT_ERROR"
 UNEXPECTED_MESSAGE = "Something went wrong on our side. If you were sending money, look at your history first."
+DATABASE_MESSAGE = "Our database does not answer. If you were sending money, look at your history first."
 MESSAGE_CHARS_MAX = 500
 
 # Blink's words for a lock that another request holds. The BTCPay plug-in tries again when it reads them.
@@ -53,6 +55,9 @@ def shown(error: GraphQLError) -> dict[str, Any]:
         message, code = message_of(cause), cause.blink or "NOT_FOUND"  # Blink's payloads leave some codes out
     elif cause is None or isinstance(cause, GraphQLError):
         message, code = error.message[:MESSAGE_CHARS_MAX], code_of(error) or "INVALID_INPUT"
+    elif isinstance(cause, OperationalError):
+        log.error("database", path=error.path, error=type(cause).__name__)
+        message, code = DATABASE_MESSAGE, "DB_ERROR"
     else:
         log.error("unexpected", path=error.path, exc_info=cause)
         message, code = UNEXPECTED_MESSAGE, UNEXPECTED

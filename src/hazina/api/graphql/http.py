@@ -14,7 +14,9 @@ from inspect import isawaitable
 from typing import Any, NoReturn
 from uuid import UUID
 
+import structlog
 from graphql import DocumentNode, ExecutionResult, OperationType, execute, get_operation_ast
+from psycopg import OperationalError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -23,9 +25,11 @@ from hazina.api.bank import Bank
 from hazina.api.credentials import BadCredential, caller_of, client_ip, credential
 from hazina.api.graphql.context import Context
 from hazina.api.graphql.documents import Documents
-from hazina.api.graphql.errors import body, shown
+from hazina.api.graphql.errors import DATABASE_MESSAGE, body, shown
 from hazina.kernel import rates
 from hazina.kernel.log import request_id
+
+log = structlog.get_logger("hazina.api")
 
 IDEMPOTENCY = rates.Rate("idempotency", points=1, window_s=3600, block_s=3600)
 """Blink locks a key for an hour and never replays the answer: the client looks at its history."""
@@ -97,6 +101,9 @@ class Endpoint:
             return JSONResponse(body("The credential is not valid. Log in again.", "NOT_AUTHENTICATED"), 401)
         except NotServed as no:
             return JSONResponse(body(no.message, no.code), no.status)
+        except OperationalError as error:
+            log.error("database", error=type(error).__name__)
+            return JSONResponse(body(DATABASE_MESSAGE, "DB_ERROR"), 503)
 
     async def _serve(self, request: Request) -> Response:
         ip = client_ip(request)

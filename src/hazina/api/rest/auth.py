@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from psycopg import OperationalError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +17,7 @@ from starlette.routing import Route
 
 from hazina.api.bank import Bank
 from hazina.api.credentials import client_ip
+from hazina.api.graphql.errors import DATABASE_MESSAGE
 from hazina.api.graphql.http import NotServed, read_json, refuse_unstorable
 from hazina.api.graphql.public.users import challenge
 from hazina.kernel.errors import Kind, Refusal
@@ -64,6 +66,8 @@ def _endpoint(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Respons
             return _error(no.status, no.code, no.message)
         except Refusal as refusal:
             return _error(STATUS.get(refusal.kind, 400), refusal.blink or refusal.code, str(refusal), refusal.facts)
+        except OperationalError:
+            return _error(503, "DB_ERROR", DATABASE_MESSAGE)
 
     return endpoint
 
