@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
 from hazina.kernel import bolt11
@@ -33,6 +32,7 @@ from hazina.payments.ports import (
     Reason,
     Refused,
 )
+from tests.sandbox.process import SandboxProcess
 
 SAT = 1_000
 

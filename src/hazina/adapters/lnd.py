@@ -248,18 +248,18 @@ class Lnd:
         if place < 2:
             return [change for change in await self._listed() if _place(change.cursor) > place]
         found: list[Change] = []
+        proven = False
         async with contextlib.aclosing(self._settled_lines(place - 1)) as lines:
-            wait_s = self._proof_s
             while True:
                 try:
-                    line = await asyncio.wait_for(anext(lines), wait_s)
+                    line = await asyncio.wait_for(anext(lines), QUIET_S if proven else self._proof_s)
                 except TimeoutError:
-                    if wait_s == self._proof_s:
+                    if not proven:
                         raise NodeSilent("the node does not know the last settlement that we saw") from None
                     return found
                 except StopAsyncIteration:
                     raise NodeSilent("the invoice stream ended") from None
-                wait_s = QUIET_S
+                proven = True
                 if wire.settle_index(line) > place:
                     found.append(_settled(line))
 

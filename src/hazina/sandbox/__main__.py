@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from pathlib import Path
 
 from hazina.sandbox.serve import run
@@ -13,7 +14,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder for the sandbox's own state")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     options = parser.parse_args()
-    run(options.data, options.port)
+    try:
+        run(options.data, options.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise SystemExit(f"Port {options.port} is in use by another program.") from None
 
 
 if __name__ == "__main__":

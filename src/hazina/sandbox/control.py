@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from typing import Any
@@ -22,6 +23,7 @@ EXPIRY_S = 3_600
 EXPIRY_S_MAX = 365 * 86_400
 AMOUNT_MAX = min(AMOUNT_MSAT_MAX, 10_000 * MSAT_PER_BTC)
 PAYMENT_WAIT_S = 5.0
+HELD_LOOK_S = 0.05
 RESTART_S = 1.0
 RESTART_S_MAX = 600.0
 SHOWN = 50
@@ -123,15 +125,12 @@ async def pay(world: World, request: Request) -> Answer:
         except Duplicate as duplicate:
             earlier = world.payments.find(wallet, order.payment_hash)
             return {**(_payment(earlier) if earlier else {}), "error": str(duplicate)}
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PAYMENT_WAIT_S):
-                while not payment.ended:
-                    snapshot = await news.next()
-                    payment = snapshot if snapshot.hash == order.payment_hash else payment
-                    if payment.route is not None and _is_held(world, payment):
-                        break
-        except TimeoutError:
-            pass
+                while not payment.ended and not _is_held(world, payment):
+                    with contextlib.suppress(TimeoutError):  # that the payee holds it is no news for the payer
+                        snapshot = await asyncio.wait_for(news.next(), HELD_LOOK_S)
+                        payment = snapshot if snapshot.hash == order.payment_hash else payment
     return _payment(payment)
 
 

@@ -119,7 +119,7 @@ class Network:
         """The cheapest way that can carry it now, or the reason why there is none."""
         if sum(channel.spendable_msat(source) for channel in self.channels(source)) < msat:
             return INSUFFICIENT_BALANCE
-        routes = [] if target in (None, source) else self._routes(source, target, msat)
+        routes = [] if target is None or target == source else self._routes(source, target, msat)
         if fee_limit_msat is not None:
             routes = [route for route in routes if route.fee_msat <= fee_limit_msat]
         return min(routes, key=lambda route: (route.fee_msat, len(route.steps)), default=NO_ROUTE)
