@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
-from tests.sandbox.process import SandboxProcess
 
 
 @pytest.fixture(scope="session")

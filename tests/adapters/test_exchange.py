@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.exchange import FORMATS, Exchange, feed
 from hazina.dealer.ports import FeedUnavailable
 from hazina.kernel.db import TransactionOpen, Tx, _open
-from tests.sandbox.process import SandboxProcess
 
 
 @pytest.fixture(params=FORMATS)

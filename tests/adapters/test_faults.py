@@ -8,12 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.adapters.test_lightning_port import ended, issue, last_cursor, outside_invoice, pay, settle_one
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
 from hazina.kernel.money import Msats
 from hazina.payments.ports import Accepted, IncomingState, NodeSilent, OutgoingState
-from tests.adapters.test_lightning_port import ended, issue, last_cursor, outside_invoice, pay, settle_one
-from tests.sandbox.process import SandboxProcess
 
 QUIET = ("error", "drop_reply", "cut", "empty")
 ACTS = ("drop_reply", "cut", "empty")

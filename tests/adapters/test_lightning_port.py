@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
 from hazina.kernel import bolt11
@@ -32,7 +33,6 @@ from hazina.payments.ports import (
     Reason,
     Refused,
 )
-from tests.sandbox.process import SandboxProcess
 
 SAT = 1_000
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pymacaroons import Macaroon  # type: ignore[import-untyped]  # the package ships no types
 from pymacaroons.serializers import BinarySerializer  # type: ignore[import-untyped]
+from tests.rules.bolt11_vectors import VALID
 
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.lnd_wire import Said, read_answer, read_incoming, read_line, read_outgoing
@@ -31,7 +32,6 @@ from hazina.payments.ports import (
     Reason,
     Refused,
 )
-from tests.rules.bolt11_vectors import VALID
 
 MACAROON = bytes(
     BinarySerializer().serialize_raw(Macaroon(location="lnd", identifier=b"\x03", key=b"nobody checks it", version=2))

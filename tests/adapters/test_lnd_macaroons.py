@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pymacaroons import Macaroon  # type: ignore[import-untyped]  # the package ships no types
 from pymacaroons.serializers import BinarySerializer  # type: ignore[import-untyped]
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters import lnd as adapter
 from hazina.adapters.lnd import Lnd, narrowed
 from hazina.payments.ports import NodeSilent
 from hazina.sandbox.macaroons import BANK
-from tests.sandbox.process import SandboxProcess
 
 
 def with_caveat(macaroon: str, caveat: str) -> str:

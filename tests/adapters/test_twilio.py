@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.twilio import Twilio
 from hazina.identity.ports import SmsUnavailable
 from hazina.kernel.db import TransactionOpen, Tx, _open
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
-from tests.sandbox.process import SandboxProcess
 
 PHONE = "+254712345678"
 

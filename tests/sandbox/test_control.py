@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.sandbox.process import SandboxProcess
 
 from hazina.kernel import bolt11
 from hazina.sandbox.faults import ACTIONS, CALLS
-from tests.sandbox.process import SandboxProcess
 
 
 async def own_invoice(sandbox: SandboxProcess, msat: int = 0) -> str:

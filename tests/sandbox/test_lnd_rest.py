@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
-
-from hazina.kernel import bolt11
 from tests.rules.bolt11_vectors import VALID
 from tests.sandbox.process import SandboxProcess
+
+from hazina.kernel import bolt11
 
 
 def b64(octets: bytes) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.test_lightning_port import issue, outside_invoice, outside_pays, pay
+from tests.sandbox.process import SandboxProcess
 
 from hazina.kernel import bolt11
 from hazina.payments.ports import OutgoingState
-from tests.adapters.test_lightning_port import issue, outside_invoice, outside_pays, pay
-from tests.sandbox.process import SandboxProcess
 
 
 @pytest.fixture
