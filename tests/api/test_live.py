@@ -13,6 +13,7 @@ from tests.api.conftest import Json, Live, Person, World
 from tests.api.test_money import CENTS, SATS, send
 
 from hazina.api.graphql.live import OPERATIONS_MAX
+from hazina.kernel.events import Fact
 
 # As LNbits sends it: fragments on what it wants, `{}` for the rest.
 UPDATES = """subscription { myUpdates { update { ... on LnUpdate { transaction {
@@ -296,3 +297,19 @@ async def test_nothing_is_left_of_a_socket_that_went_away(world: World) -> None:
         assert world.bank.hub._queues
     await asyncio.sleep(0.1)
     assert not world.bank.hub._queues
+
+
+async def test_a_subscription_that_breaks_ends_the_socket(world: World) -> None:
+    """So that the client connects again."""
+    amina = await world.person()
+    account = (await amina.ask("{ me { defaultAccount { id } } }"))["me"]["defaultAccount"]["id"]
+    async with world.live(bearer(amina)) as live:
+        await live.subscribe(UPDATES)
+        await data(live)
+        await data(live)
+        await world.bank.db.close()
+        body = {"line_id": account, "direction": "RECEIVE"}
+        world.bank.hub.tell(Fact(0, 0, "line", (f"account:{account}",), body, world.clock.now()))
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await live.hear()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1011

@@ -34,7 +34,8 @@ SUBPROTOCOL = "graphql-transport-ws"
 OPERATIONS_MAX = 50
 INIT_WAIT_S = 10.0
 
-# Closing codes of the protocol.
+# Closing codes: RFC 6455, and the protocol's own.
+BROKEN = 1011
 BAD_MESSAGE, NOT_READY, WRONG_SUBPROTOCOL, INIT_LATE, ID_TAKEN, TOO_MUCH = 4400, 4401, 4406, 4408, 4409, 4429
 
 
@@ -147,7 +148,7 @@ class Socket:
         self.running[id_] = asyncio.create_task(self._operate(id_, payload), name="subscription")
 
     async def _operate(self, id_: str, payload: dict[str, Any]) -> None:
-        """One subscription to its end. Its failure is its own: the socket and the others go on."""
+        """One subscription to its end."""
         try:
             events = await self._events(payload)
             if isinstance(events, list):
@@ -158,9 +159,10 @@ class Socket:
             await self._send("complete", id_)
         except (WebSocketDisconnect, RuntimeError) as error:  # the socket went away while we were sending
             log.debug("socket_gone", error=type(error).__name__)
-        except Exception as error:
+        except Exception as error:  # the client shall connect again, and not wait for what will never come
+            shown(GraphQLError("", original_error=error))  # logs it
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                await self._send("error", id_, [shown(GraphQLError("", original_error=error))])
+                await self.websocket.close(BROKEN, "Internal error")
         finally:
             if self.running.get(id_) is asyncio.current_task():
                 del self.running[id_]
