@@ -26,6 +26,7 @@ import psycopg_pool.base
 import psycopg_pool.pool_async
 import psycopg_pool.sched_async
 from psycopg import sql, waiting
+from psycopg.errors import LockNotAvailable, QueryCanceled
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from hazina.kernel import background, events
@@ -71,6 +72,7 @@ class Parked:
     state: int
     answer: asyncio.Future[Any]
     timer: asyncio.TimerHandle | None = None
+    too_long: bool = False
 
     def stop_timer(self) -> None:
         if self.timer is not None:
@@ -146,7 +148,7 @@ class Server:
     # -- statements ------------------------------------------------------------------------------
 
     async def run(self, conn: psycopg.AsyncConnection[Any], gen: Generator[int, int, Any]) -> Any:
-        """One conversation: a delay on the way, the statement, a delay on the way back."""
+        """One conversation. Whatever comes between the answer and the next step is the next step's delay."""
         session = self.sessions.get(conn)
         if session is None:  # it was cut off meanwhile
             if not _process().alive:
@@ -162,7 +164,8 @@ class Server:
             if fate == "lost after":
                 self._end([session])
                 raise psycopg.OperationalError("the connection was lost")
-            await self._delay(session.process, "answer", session)
+            if not session.process.alive:
+                raise Killed
         except BaseException:
             if not session.process.alive:
                 raise Killed from None
@@ -256,6 +259,8 @@ class Server:
             if not parked.answer.done():
                 parked.answer.set_result(found)
         except psycopg.Error as error:
+            if parked.too_long and isinstance(error, QueryCanceled):
+                error = LockNotAvailable("canceling statement due to lock timeout")
             if not parked.answer.done():
                 parked.answer.set_exception(error)
         parked.stop_timer()
@@ -265,6 +270,7 @@ class Server:
     def _give_up(self, parked: Parked) -> None:
         """lock_timeout, in virtual time."""
         if parked in self.parked:
+            parked.too_long = True
             self.world_.trace("lock timeout", parked.session.process.name, parked.session.number)
             self.admin.execute("select pg_cancel_backend(%s)", [parked.session.pid])
             self._settle(parked, stubborn=True)

@@ -159,7 +159,7 @@ class Process(Gate):
         answer: then the client knows nothing."""
         if not self.alive:
             raise ConnectionError("refused")
-        task = self.spawn(_awaited(request(self)), "request")
+        task = self.spawn(_asked(request, self), "request")
         await asyncio.wait([task, self.died], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not task.cancelled():
             return task.result()
@@ -194,5 +194,5 @@ class Process(Gate):
             await asyncio.sleep(0)
 
 
-async def _awaited(it: Awaitable[T]) -> T:
-    return await it
+async def _asked(request: Callable[[Process], Awaitable[T]], process: Process) -> T:
+    return await request(process)

@@ -27,7 +27,7 @@ from simulation.world import World
 LEVELS = [0, 1, 1, 1]
 SATS = [400_000, 60_000, 1_000_000, 2_000_000]
 ACTIONS = 60
-BUSY_S = 1_200.0
+BUSY_S = 600.0
 DAY_S = 86_400.0
 STEP_S = 3.0
 

@@ -28,14 +28,14 @@ async def happen(world: World) -> None:
 async def _kills(world: World) -> None:
     dice = world.faults.dice("kills")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 90))
+        await asyncio.sleep(dice.expovariate(1 / 50))
         if world.faults.calm:
             return
         if not world.processes:
             continue
         name = dice.choice(list(world.processes))
         world.kill(name)
-        world.spawn(_restart(world, name, dice.choice((0.5, 2, 20, 90))), "supervisor")
+        world.spawn(_restart(world, name, dice.choice((0.5, 2, 20, 60))), "supervisor")
 
 
 async def _restart(world: World, name: str, after_s: float) -> None:
@@ -47,7 +47,7 @@ async def _restart(world: World, name: str, after_s: float) -> None:
 async def _pauses(world: World) -> None:
     dice = world.faults.dice("pauses")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 150))
+        await asyncio.sleep(dice.expovariate(1 / 80))
         if world.faults.calm:
             return
         if world.processes:
@@ -68,7 +68,7 @@ async def _pause(world: World, process: Process, seconds: float) -> None:
 async def _node_falls(world: World) -> None:
     dice = world.faults.dice("node")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 400))
+        await asyncio.sleep(dice.expovariate(1 / 250))
         if world.faults.calm:
             return
         world.trace("node falls")
@@ -90,7 +90,7 @@ async def _database_falls(world: World) -> None:
     """An immediate restart: every connection is lost, nothing that was committed is."""
     dice = world.faults.dice("server")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 1500))
+        await asyncio.sleep(dice.expovariate(1 / 900))
         if world.faults.calm:
             return
         world.trace("database falls")
