@@ -39,7 +39,7 @@ from hazina.payments.ports import (
 
 CALL_S = 10.0
 INFO_S = 5.0
-FIRST_LINE_S = 15.0
+FIRST_LINE_S = 10.0
 """A send stream says IN_FLIGHT at once; a node that takes longer is not well."""
 PROOF_S = 10.0
 QUIET_S = 0.5
@@ -169,11 +169,14 @@ class Lnd:
         try:
             await self._first_line("POST", "/v2/router/send", body=body, headers=headers)
         except Said as said:
-            if said.text.startswith(wire.TOO_LATE) or datetime.now(UTC) >= not_after:
-                raise NodeSilent("the call came too late: another sender may be on its way") from said
-            # Only the node's own record says whether something left.
+            if said.text.startswith(wire.TOO_LATE):
+                raise NodeSilent("the call came too late") from said
+            # Only the node's own record says whether something left, and only while no other sender of the
+            # same payment can be on its way.
             known = await self.outgoing(_hash_of(bolt11))
             if known.state is OutgoingState.UNKNOWN:
+                if datetime.now(UTC) >= not_after:
+                    raise NodeSilent("the refusal came too late") from said
                 return Refused(wire.refusal_reason(said.text), said.text)
         return Accepted()
 

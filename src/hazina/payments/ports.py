@@ -110,7 +110,8 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Surely nothing left: the node answered no, and it has no record of the hash. ``text`` is for operators."""
+    """Surely nothing left: the node answered no within the caller's time, and it has no record of the hash.
+    ``text`` is for operators."""
 
     reason: Reason
     text: str
