@@ -25,7 +25,7 @@ class Books:
         self._writer = Writer(db.url, self.registry, limits or Limits())
 
     async def open(self) -> None:
-        """Connect the group writer. Raises psycopg.OperationalError when the database is away."""
+        """Connect the group writer. Raises psycopg.Error when the database is away."""
         await self._writer.open()
 
     async def close(self) -> None:

@@ -45,9 +45,10 @@ LOCK_TIMEOUT_HALVES_MS = 100
 TRIES = 4
 """Of a batch that lost against another session."""
 
-COLLISIONS = frozenset({"40001", "40P01", "23505"})
-"""serialization_failure, deadlock_detected, unique_violation (two processes, one id at one moment):
-the same batch again finds the other one's rows, and answers by code."""
+LOST_RACE = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+SAME_MOMENT = frozenset({"23505"})
+"""unique_violation: two processes, one id at one moment. The same batch again finds the other one's rows,
+and answers by code."""
 
 WAITED_TOO_LONG = frozenset({"55P03", "57014"})  # lock_not_available, query_canceled
 CANNOT_WRITE = frozenset({"25006"})  # read_only_sql_transaction
@@ -111,7 +112,7 @@ class Writer:
         return len(self._queue)
 
     async def open(self) -> None:
-        """Connect and start. Raises psycopg.OperationalError when the database is away."""
+        """Connect and start. Raises psycopg.Error when the database is away."""
         assert self._task is None, "the writer is open"
         await self._connect()
         self._closing = False
@@ -177,7 +178,7 @@ class Writer:
                 if self._raw is None or self._raw.closed:
                     in_doubt = in_doubt or self._committing
                     log.warning("writer_connection_lost", in_doubt=in_doubt, units=len(batch))
-                elif _sqlstate(error) in COLLISIONS:
+                elif _sqlstate(error) in LOST_RACE | SAME_MOMENT:
                     await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
                 else:
                     break
@@ -201,7 +202,7 @@ class Writer:
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):
                 await self._settle(half, in_doubt=in_doubt, impatient=impatient)
-        elif sqlstate in COLLISIONS | WAITED_TOO_LONG:
+        elif sqlstate in LOST_RACE | WAITED_TOO_LONG:
             _tell_all(batch, OutcomeUnknown if in_doubt else LedgerBusy)
         elif self._raw is None or self._raw.closed:
             _tell_all(batch, OutcomeUnknown if in_doubt else LedgerUnavailable)
@@ -240,7 +241,7 @@ class Writer:
         while True:
             try:
                 await self._connect()
-            except psycopg.OperationalError:
+            except psycopg.Error:  # away, or a standby that takes no writes
                 if time() >= give_up:
                     self._away = True
                     return False
