@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -59,13 +58,13 @@ class Parts:
     async def node_is_up(self) -> None:
         """Raises LightningUnavailable before anything is moved. A payment sent to a node that cannot see
         the chain may hang for ever, so nothing is sent while it does not answer."""
-        now = time.monotonic()
+        now = self.clock.steady()
         if now - self.pulse.at > 1:
             try:
                 self.pulse.up = (await self.lightning.info()).synced
             except (NodeSilent, NodeRefused):
                 self.pulse.up = False
-            self.pulse.at = time.monotonic()
+            self.pulse.at = self.clock.steady()
         if not self.pulse.up:
             raise LightningUnavailable()
 
