@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from hazina.kernel import child
-from hazina.kernel.embedded import OWNER_ROLE, CannotStart, Cluster, alive, closed_to
+from hazina.kernel.embedded import OWNER_ROLE, CannotStart, Cluster, alive, binaries, closed_to
 
 HOLD = """
 import sys, time
@@ -173,6 +173,8 @@ def test_a_closed_folder_above_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_root_serves_as_somebody_else_where_namespaces_are_forbidden(folder: Path) -> None:
+    if closed_to(binaries() / "postgres", 65534, 65534):
+        pytest.skip("this checkout lies where nobody else may enter")
     folder.mkdir(parents=True)
     for part in (folder, folder.parent, *[p for p in folder.parents if "pytest" in str(p)]):
         part.chmod(0o755)
