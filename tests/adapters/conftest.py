@@ -1,39 +1,21 @@
-"""The sandbox's own process, once for a worker; faults of a test end with it."""
+"""The bank's adapter for the sandbox's node."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+from tests.sandbox.conftest import sandbox, sandbox_process
 from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
 
-
-@pytest.fixture(scope="session")
-async def sandbox_process() -> AsyncIterator[SandboxProcess]:
-    folder = Path(tempfile.mkdtemp(prefix="hazina-sandbox-"))
-    process = SandboxProcess(folder)
-    await process.start()
-    yield process
-    await process.kill()
-    log = process.log
-    shutil.rmtree(folder, ignore_errors=True)
-    assert log == ""
-
-
-@pytest.fixture
-async def sandbox(sandbox_process: SandboxProcess) -> AsyncIterator[SandboxProcess]:
-    yield sandbox_process
-    await sandbox_process.control("DELETE", "/faults", {})
+__all__ = ["lnd", "sandbox", "sandbox_process"]
 
 
 @pytest.fixture
 async def lnd(sandbox: SandboxProcess) -> AsyncIterator[Lnd]:
-    """The bank's adapter, with the macaroon of least power."""
+    """With the macaroon of least power."""
     node = sandbox.lnd()
     yield node
     await node.close()

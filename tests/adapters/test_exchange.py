@@ -13,7 +13,7 @@ from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.exchange import FORMATS, Exchange, feed
 from hazina.dealer.ports import FeedUnavailable
-from hazina.kernel.db import TransactionOpen, Tx, _open
+from hazina.kernel.db import Database, TransactionOpen
 
 
 @pytest.fixture(params=FORMATS)
@@ -40,13 +40,10 @@ async def test_faults(exchange: Exchange, sandbox: SandboxProcess, action: str) 
     await exchange.ticker()
 
 
-async def test_not_in_a_transaction(exchange: Exchange) -> None:
-    token = _open.set(Tx(None, open=True))  # type: ignore[arg-type]  # the mark alone, without a database
-    try:
+async def test_not_in_a_transaction(exchange: Exchange, db: Database) -> None:
+    async with db.transaction():
         with pytest.raises(TransactionOpen):
             await exchange.ticker()
-    finally:
-        _open.reset(token)
 
 
 def test_an_exchange_that_nobody_knows() -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from hazina.kernel import http
-from hazina.kernel.db import TransactionOpen, Tx, _open
+from hazina.kernel.db import Database, TransactionOpen
 from hazina.kernel.http import HttpClient, NoAnswer, read_json
 
 
@@ -105,18 +105,15 @@ async def test_a_stream_that_does_not_begin() -> None:
                 pass
 
 
-async def test_nothing_goes_out_in_a_transaction() -> None:
+async def test_nothing_goes_out_in_a_transaction(db: Database) -> None:
     client = HttpClient("test", "http://127.0.0.1:1")
-    token = _open.set(Tx(None, open=True))  # type: ignore[arg-type]  # the mark alone, without a database
-    try:
+    async with db.transaction():
         with pytest.raises(TransactionOpen):
             await client.call("GET", "/")
         with pytest.raises(TransactionOpen):
             async with client.stream("GET", "/", start_s=1):
                 pass
-    finally:
-        _open.reset(token)
-        await client.close()
+    await client.close()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"\xff", b"[" * 1_000_000, b"1" * 10_000])

@@ -16,7 +16,7 @@ from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd
 from hazina.kernel import bolt11
-from hazina.kernel.db import TransactionOpen, Tx, _open
+from hazina.kernel.db import Database, TransactionOpen
 from hazina.kernel.money import Msats
 from hazina.payments.ports import (
     Accepted,
@@ -393,9 +393,8 @@ async def test_an_event_told_twice_is_the_same_event(lnd: Lnd, sandbox: SandboxP
 # --- manners
 
 
-async def test_nobody_calls_out_in_a_transaction(lnd: Lnd) -> None:
-    token = _open.set(Tx(None, open=True))  # type: ignore[arg-type]  # the mark alone, without a database
-    try:
+async def test_nobody_calls_out_in_a_transaction(lnd: Lnd, db: Database) -> None:
+    async with db.transaction():
         hash_ = bytes(32)
         for call in (
             lnd.info(),
@@ -410,5 +409,3 @@ async def test_nobody_calls_out_in_a_transaction(lnd: Lnd) -> None:
         ):
             with pytest.raises(TransactionOpen):
                 await call
-    finally:
-        _open.reset(token)

@@ -9,7 +9,7 @@ from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.twilio import Twilio
 from hazina.identity.ports import SmsUnavailable
-from hazina.kernel.db import TransactionOpen, Tx, _open
+from hazina.kernel.db import Database, TransactionOpen
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
 
 PHONE = "+254712345678"
@@ -57,10 +57,7 @@ async def test_faults(sms: Twilio, sandbox: SandboxProcess, action: str) -> None
     assert (newest == f"fault {action}") == (action != "error")
 
 
-async def test_not_in_a_transaction(sms: Twilio) -> None:
-    token = _open.set(Tx(None, open=True))  # type: ignore[arg-type]  # the mark alone, without a database
-    try:
+async def test_not_in_a_transaction(sms: Twilio, db: Database) -> None:
+    async with db.transaction():
         with pytest.raises(TransactionOpen):
             await sms.send(PHONE, "x")
-    finally:
-        _open.reset(token)
