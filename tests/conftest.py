@@ -117,8 +117,7 @@ def cluster() -> Iterator[Cluster]:
 def owner_url(cluster: Cluster) -> str:
     """The migrated database, as its superuser: for what the program itself may not do."""
     url = cluster.url(OWNER_ROLE)
-    with tempfile.TemporaryDirectory() as folder:
-        migrations.migrate(url, PROGRAM_ROLE, folder=_without_gaps(Path(folder)))
+    migrations.migrate(url, PROGRAM_ROLE)
     return url
 
 
@@ -170,19 +169,6 @@ async def db(database: Database, owner_url: str, wipe: bytes) -> AsyncIterator[D
     yield database
     with psycopg.connect(owner_url) as connection:
         connection.execute(wipe)
-
-
-def _without_gaps(folder: Path) -> Path:
-    """A copy of the migrations in which revisions that are not written yet are skipped."""
-    copy = folder / "migrations"
-    shutil.copytree(migrations.HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    below: str | None = None
-    for file in sorted((copy / "versions").glob("0*.py")):
-        wanted = f'"{int(file.name[:4]) - 1:04d}"'
-        if below is not None:
-            file.write_text(file.read_text().replace(wanted, f'"{below}"'))
-        below = file.name[:4]
-    return copy
 
 
 # -- time ----------------------------------------------------------------------------------------

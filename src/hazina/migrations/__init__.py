@@ -30,17 +30,17 @@ class State:
 HERE = Path(__file__).parent
 
 
-def revisions(folder: Path = HERE) -> list[str]:
+def revisions() -> list[str]:
     """Every revision that this program knows, oldest first. The chain is straight, and a file's name begins
     with its revision: so a start that has nothing to migrate need not load alembic (half a second)."""
-    return sorted(file.name.split("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
+    return sorted(file.name.split("_")[0] for file in (HERE / "versions").glob("[0-9]*.py"))
 
 
-def _config(folder: Path = HERE) -> Config:
+def _config() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
@@ -56,7 +56,7 @@ def state(url: str) -> State:
     return State(current, known[-1], current is None or current in known)
 
 
-def migrate(owner_url: str, program_role: str, to: str = "head", folder: Path = HERE) -> None:
+def migrate(owner_url: str, program_role: str, to: str = "head") -> None:
     """Apply what is missing, each revision in its own transaction, then let the program's role use it.
     Two processes may do this at once: the second waits, then finds nothing to do.
 
@@ -65,7 +65,7 @@ def migrate(owner_url: str, program_role: str, to: str = "head", folder: Path = 
     from alembic import command
     from sqlalchemy.exc import DBAPIError
 
-    config = _config(folder)
+    config = _config()
     config.attributes["url"] = owner_url
     config.attributes["program_role"] = program_role
     try:
