@@ -1,0 +1,126 @@
+"""What the wallet says when a payment does not simply succeed: it never says more than it knows."""
+
+from __future__ import annotations
+
+from playwright.async_api import Route, expect
+
+from .conftest import Bank, Outside, People, Person
+
+
+async def test_a_held_payment_is_pending_until_it_is_settled(funded: Person, outside: Outside, bank: Bank) -> None:
+    invoice = await outside.invoice(5_000, "Held", hold=True)
+    await funded.choose(invoice)
+    await funded.slide()
+    await expect(funded.page.get_by_text("Your money is safe. Do not pay again.")).to_be_visible()
+    await expect(funded.page).to_have_title("Pending · Send – Hazina")
+    await expect(funded.page.get_by_text("Set aside in your wallet")).to_be_visible()
+    await outside.end(invoice, "settle")
+    await expect(funded.page.get_by_text("Paid to Held")).to_be_visible()
+    assert bank.verify() == 0
+
+
+async def test_a_payment_that_comes_back_says_so(funded: Person, outside: Outside) -> None:
+    invoice = await outside.invoice(5_000, "Refused", hold=True)
+    await funded.choose(invoice)
+    await funded.slide()
+    await expect(funded.page.get_by_text("Set aside in your wallet")).to_be_visible()
+    await outside.end(invoice, "cancel")
+    await expect(funded.page.get_by_text("It could not be delivered. All of it is back in your wallet.")).to_be_visible()
+    await funded.page.get_by_role("link", name="Close").click()
+    await funded.has_sats(50_000)
+    await expect(funded.page.get_by_role("link", name="Lightning payment").first).to_contain_text("Not sent, returned")
+
+
+async def test_a_lost_answer_is_looked_for_and_not_paid_twice(funded: Person, people: People) -> None:
+    """The connection breaks after the bank has taken the payment: the wallet finds it in the history."""
+    receiver = await (await people("halima")).start()
+
+    async def cut(route: Route) -> None:
+        if "mutation PayUser" in (route.request.post_data or ""):
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await funded.page.route("**/graphql", cut)
+    await funded.choose(receiver.name)
+    await funded.type_amount("3000", unit="sats")
+    await funded.slide()
+    await expect(funded.page.get_by_text("Checking", exact=True)).to_be_visible()
+    await expect(funded.page.get_by_text("Paid to halima")).to_be_visible()
+    await receiver.has_sats(3_000)
+    funded.excuse("net::ERR_FAILED")
+
+
+async def test_a_request_that_never_arrived_can_be_sent_again(funded: Person, people: People) -> None:
+    receiver = await (await people("baraka")).start()
+    lost = 0
+
+    async def lose_once(route: Route) -> None:
+        nonlocal lost
+        if "mutation PayUser" in (route.request.post_data or "") and not lost:
+            lost += 1
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await funded.page.route("**/graphql", lose_once)
+    await funded.choose(receiver.name)
+    await funded.type_amount("2000", unit="sats")
+    await funded.slide()
+    await expect(funded.page.get_by_text("The bank never got this payment.")).to_be_visible(timeout=30_000)
+    await funded.page.get_by_role("button", name="Try again").click()
+    await expect(funded.page.get_by_text("Paid to baraka")).to_be_visible()
+    await receiver.has_sats(2_000)
+    funded.excuse("net::ERR_FAILED")
+
+
+async def test_paying_the_same_invoice_again_takes_nothing(funded: Person, outside: Outside) -> None:
+    invoice = await outside.invoice(1_000, "Once")
+    await funded.choose(invoice)
+    await funded.slide()
+    await expect(funded.page.get_by_text("Paid to Once")).to_be_visible()
+    await funded.choose(invoice)
+    await funded.slide()
+    await expect(funded.page.get_by_text("Already paid", exact=True)).to_be_visible()
+    await expect(funded.page.get_by_text("Nothing was taken again.")).to_be_visible()
+
+
+async def test_what_cannot_be_paid_is_refused_at_the_field(funded: Person, outside: Outside) -> None:
+    field = funded.page.get_by_label("To", exact=True)
+    alert = funded.page.get_by_role("alert").filter(has_text=" ")
+    await funded.open("/send")
+    invoice = await outside.invoice(1_000)
+    wrong = {
+        "nobody_has_this": "Nobody at this bank has this name.",
+        invoice[:-1] + ("q" if invoice[-1] != "q" else "p"): "cut or mistyped",
+        invoice[:60]: "cut or mistyped",
+        "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq": "address on the Bitcoin chain",
+        "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7": "not supported yet",
+        "amina@elsewhere.example": "addresses at other services",
+        "+254 712 345 678": "cannot pay a phone number",
+        funded.name: "your own name",
+        "??": "do not understand",
+    }
+    for text, said in wrong.items():
+        await field.fill(text)
+        await funded.page.get_by_role("button", name="Next").click()
+        await expect(alert).to_contain_text(said)
+    await expect(funded.page).to_have_url(f"{funded.bank.url}/wallet/send")
+
+
+async def test_the_amount_is_never_guessed(funded: Person, people: People) -> None:
+    await (await people("salma")).start()
+    await funded.choose("salma")
+    amount = funded.page.get_by_label("Amount", exact=True)
+    alert = funded.page.get_by_role("alert").filter(has_text=" ")
+    for text, said in {"1.500": "two amounts", "1e3": "digits only", "-5": "digits only", "0.001": "two amounts"}.items():
+        await amount.fill(text)
+        await expect(alert).to_contain_text(said)
+    await amount.fill("1,234.50")
+    await expect(funded.page.get_by_role("alert").filter(has_text="more than you have")).to_be_visible()
+    await amount.fill("1.5")
+    await expect(alert).to_have_count(0)
+    await funded.page.get_by_role("button", name="Next").click()
+    await expect(funded.page.get_by_text("You have not paid salma before.")).to_be_visible()
+    await expect(funded.page.get_by_role("main")).to_contain_text("USD 1.50")
