@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-OPENING = {"transaction", "again"}
+OPENING = {"transaction", "reading", "again"}
 RULES_ONLY = {"model", "flow", "postings", "effects"}
 STEPS_ONLY = {"store"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef

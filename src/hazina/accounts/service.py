@@ -78,7 +78,7 @@ class Accounts:
         hashed = token_hash(token)
         if hashed is None:
             return None
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             found = await store.ticket(tx, hashed, self.identity.live_since())
             if found is None:
                 return None
@@ -89,37 +89,37 @@ class Accounts:
     # -- looking --------------------------------------------------------------------------------
 
     async def me(self, caller: Caller) -> Person:
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             user = await user_by_id(tx, caller.user_id)
             account = await store.account_by_id(tx, caller.account_id)
         assert user is not None and account is not None, "a caller has an account"
         return Person(user, account)
 
     async def account(self, account_id: UUID) -> Account:
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             account = await store.account_by_id(tx, account_id)
         assert account is not None, "account ids come from callers and wallets"
         return account
 
     async def wallets(self, account_id: UUID) -> tuple[Wallet, ...]:
         """BTC, then USD."""
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             return await store.wallets_of(tx, account_id)
 
     async def wallet_for(self, caller: Caller, wallet_id: UUID) -> Wallet:
         """The caller's own wallet. Raises WalletUnknown for a missing and for a foreign one."""
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             return await wallet_for(tx, caller, wallet_id)
 
     async def recipient(self, wallet_id: UUID) -> Wallet:
         """Any customer's wallet that can receive. Raises RecipientUnknown, RecipientNotActive."""
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             return await recipient(tx, wallet_id)
 
     async def default_wallet(self, username: str, currency: Asset | None) -> Wallet:
         """The wallet behind a customer's name or phone number: the one of ``currency``, else the one
         the customer chose. Raises InvalidUsername, RecipientUnknown, RecipientNotActive."""
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             account = await _account_named(tx, username)
             if account is None or account.status is Status.CLOSED:
                 raise RecipientUnknown
@@ -134,7 +134,7 @@ class Accounts:
     async def limits(self, caller: Caller) -> Limits:
         """What the caller's account may move in 24 hours, and what is left of that now."""
         since = window_start(self.clock.now())
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             account = await store.account_by_id(tx, caller.account_id)
             used = {kind: await spent(tx, limit_subject(kind, caller.account_id), since) for kind in LimitKind}
         assert account is not None, "a caller has an account"
@@ -148,7 +148,7 @@ class Accounts:
         parsed = parse_username(name)
         if is_reserved(parsed):
             return False
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:
             return await store.account_by_username(tx, parsed) is None
 
     async def set_username(self, caller: Caller, name: str) -> Account:

@@ -73,7 +73,7 @@ class Prices:
     async def latest(self) -> Price | None:
         """The last price, however old; None before the first. At most a second behind."""
         if self.clock.steady() >= self._seen.until:
-            async with self.db.transaction() as tx:
+            async with self.db.reading() as tx:
                 self._seen.price = await store.last_price(tx)
             self._seen.until = self.clock.steady() + CACHE_S
         return self._seen.price

@@ -94,7 +94,7 @@ class Database:
             max_lifetime=1800,
             open=False,
             name=name,
-            kwargs={"prepare_threshold": 3, "application_name": name, "options": SESSION_OPTIONS},
+            kwargs={"autocommit": True, "prepare_threshold": 3, "application_name": name, "options": SESSION_OPTIONS},
         )
 
     async def open(self) -> None:
@@ -106,6 +106,13 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """Commits at the end of the block, rolls back on an exception."""
+        async with self.reading() as tx, tx.raw.transaction():
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """For looking only, where each statement may see its own moment: without BEGIN and COMMIT, which
+        cost as much as the look itself."""
         outer = _open.get()
         if outer is not None and outer.open:
             raise TransactionOpen("a transaction is already open")

@@ -21,7 +21,7 @@ from hazina.kernel import child
 from hazina.kernel.embedded import alive
 from hazina.ops import Trouble
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
-from hazina.sandbox.world import ADMIN_MACAROON
+from hazina.sandbox.world import BANK_MACAROON
 from hazina.settings import Lnd, PriceFeed, Settings, Twilio
 
 START_SECONDS_MAX = 30
@@ -123,7 +123,7 @@ def pointed_at(settings: Settings, url: str) -> Settings:
     """Providers that are not set use the sandbox at ``url``."""
     changes: dict[str, object] = {"sandbox_url": url}
     if settings.lnd is None:
-        macaroon = (folder(settings) / ADMIN_MACAROON).read_bytes().hex()
+        macaroon = (folder(settings) / BANK_MACAROON).read_bytes().hex()
         changes["lnd"] = Lnd(base_url=f"{url}/lnd", macaroon=SecretStr(macaroon))
     if settings.twilio is None:
         token = SecretStr(AUTH_TOKEN)

@@ -73,7 +73,7 @@ class Parts:
         if result.claim is not None:
             return claim_refusal(result)
         if result.code is Code.FUNDS:
-            async with self.db.transaction() as tx:
+            async with self.db.reading() as tx:
                 available = (await balances(tx, [src]))[src].available
             return insufficient(asset, wanted, available)
         if result.code in (Code.CLOSED, Code.NO_ACCOUNT):
@@ -119,8 +119,13 @@ def party(holder: Holder) -> Party:
 
 
 async def own_wallet(tx: Tx, caller: Caller, wallet_id: UUID) -> Holder:
-    """The caller's wallet. Another's looks exactly like none."""
-    holder = (await holders(tx, [wallet_id])).get(wallet_id)
+    """The caller's wallet. Raises WalletUnknown."""
+    return mine(await holders(tx, [wallet_id]), caller, wallet_id)
+
+
+def mine(found: Mapping[UUID, Holder], caller: Caller, wallet_id: UUID) -> Holder:
+    """The caller's wallet among those found. Another's looks exactly like none."""
+    holder = found.get(wallet_id)
     if holder is None or holder.account.id != caller.account_id:
         raise WalletUnknown()
     return holder

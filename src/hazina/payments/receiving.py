@@ -66,7 +66,7 @@ async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invo
     memo_fits(wish.memo)
     if wish.external_id is not None and not EXTERNAL_ID.fullmatch(wish.external_id):
         raise InvalidInput("An external id has 1 to 100 of a-z, 0-9, - and _.")
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         holder = await own_wallet(tx, caller, wish.wallet_id)
         if wish.external_id and await store.external_id_taken(tx, caller.account_id, wish.external_id):
             raise ExternalIdTaken()
@@ -113,7 +113,7 @@ async def cancel_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_
 
 
 async def _own_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> Invoice:
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         await own_wallet(tx, caller, wallet_id)
         invoice = await store.invoice(tx, payment_hash)
     if invoice is None or invoice.wallet_id != wallet_id:
@@ -128,7 +128,7 @@ async def invoice_by_hash(parts: Parts, caller: Caller, wallet_id: UUID, payment
 async def invoice_status(parts: Parts, payment_hash: bytes) -> InvoiceStatus:
     """Public: whoever has an invoice may ask whether it is paid. The preimage is told once it is: the
     payer has it anyway."""
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         invoice = await store.invoice(tx, payment_hash)
     if invoice is None:
         raise InvoiceUnknown()
@@ -156,7 +156,7 @@ async def watch(parts: Parts) -> None:
     """Follow the node for ever, from the stored cursor."""
     while True:
         try:
-            async with parts.db.transaction() as tx:
+            async with parts.db.reading() as tx:
                 cursor = await store.cursor(tx, reader(parts))
             async with contextlib.aclosing(parts.lightning.changes(cursor)) as changes:
                 async for change in changes:
@@ -171,7 +171,7 @@ async def watch(parts: Parts) -> None:
 async def sweep(parts: Parts) -> None:
     """List what was settled since the cursor and book it: what the watch missed while it was away, and
     in the small gap at the start of a subscription."""
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         cursor = await store.cursor(tx, reader(parts))
     for change in await parts.lightning.settled_since(cursor):
         await take(parts, change)
@@ -183,7 +183,7 @@ async def take(parts: Parts, change: Change) -> None:
         if change.item.state is IncomingState.SETTLED:
             await credit(parts, change.item)
     else:
-        async with parts.db.transaction() as tx:
+        async with parts.db.reading() as tx:
             payment = await store.payment_of_hash(tx, change.item.payment_hash)
         if payment is not None and payment.kind is Kind.LN_OUT and payment.state is State.SENT:
             await apply_news(parts, payment, change.item)
@@ -199,7 +199,7 @@ async def credit(parts: Parts, news: Incoming) -> None:
     settle loses its claim and is given back.
     """
     for _ in range(CREDIT_TRIES):
-        async with parts.db.transaction() as tx:
+        async with parts.db.reading() as tx:
             invoice = await store.invoice(tx, news.payment_hash)
             holder = (await holders(tx, [invoice.wallet_id]))[invoice.wallet_id] if invoice else None
         if invoice is None or holder is None:

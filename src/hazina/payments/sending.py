@@ -22,7 +22,7 @@ from hazina.kernel.money import Asset, Msats
 from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
 from hazina.payments import postings, store
-from hazina.payments.common import Parts, limit_of, may_move, own_wallet, party
+from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party
 from hazina.payments.errors import (
     ExchangeUnavailable,
     InvoiceAlreadyPaid,
@@ -73,9 +73,9 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     memo_fits(order.memo)
     if order.wallet_id == order.recipient_wallet_id:
         raise SelfPayment()
-    async with parts.db.transaction() as tx:
-        payer = await own_wallet(tx, caller, order.wallet_id)
-        payee = (await holders(tx, [order.recipient_wallet_id])).get(order.recipient_wallet_id)
+    async with parts.db.reading() as tx:
+        both = await holders(tx, [order.wallet_id, order.recipient_wallet_id])
+    payer, payee = mine(both, caller, order.wallet_id), both.get(order.recipient_wallet_id)
     if payee is None:
         raise WalletUnknown()
     may_move(payer)
@@ -162,7 +162,7 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
     invoice = reading.says
     amount = amount_to_pay(invoice, order.amount)
     now = parts.clock.now()
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payer = await own_wallet(tx, caller, order.wallet_id)
         ours = await store.invoice(tx, invoice.payment_hash)
         earlier = await store.payment_of_hash(tx, invoice.payment_hash)
@@ -190,7 +190,7 @@ async def _already(parts: Parts, caller: Caller, earlier: Payment) -> Sent:
         raise PaymentInProgress()
     if earlier.account_id != caller.account_id:
         return Sent("ALREADY_PAID")
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         return Sent("ALREADY_PAID", await store.line_of_payment(tx, earlier.id, Direction.SEND))
 
 
@@ -235,7 +235,7 @@ async def _send_inside(
     cancelled; only then the payee is credited. So nobody outside can pay it as well."""
     if invoice.wallet_id == payer.wallet.id:
         raise SelfPayment()
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payee = (await holders(tx, [invoice.wallet_id]))[invoice.wallet_id]
     may_move(payee)
     price, now = await parts.prices.latest(), parts.clock.now()
@@ -299,7 +299,7 @@ async def _drive(parts: Parts, payment_id: UUID) -> None:
 
 async def standing(parts: Parts, caller: Caller, payment_id: UUID) -> Sent:
     """How a payment of the caller stands now."""
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payment = await store.payment(tx, payment_id)
         line = await store.line_of_payment(tx, payment_id, Direction.SEND)
     if payment is None:  # the first request of this key is being refused at this very moment
@@ -328,7 +328,7 @@ def _why(reason: str | None) -> Refusal:
 
 async def attempt(parts: Parts, payment_id: UUID) -> Payment:
     """Bring a payment one step nearer to its end; anybody may, at any time. The payment as it then is."""
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payment = await store.payment(tx, payment_id)
     assert payment is not None
     if not payment.state.final:
@@ -338,7 +338,7 @@ async def attempt(parts: Parts, payment_id: UUID) -> Payment:
             await _send(parts, payment)
         else:
             await _look(parts, payment)
-        async with parts.db.transaction() as tx:
+        async with parts.db.reading() as tx:
             payment = await store.payment(tx, payment_id)
         assert payment is not None
     return payment
@@ -380,7 +380,7 @@ async def _send(parts: Parts, payment: Payment) -> None:
 
 
 async def _read(parts: Parts, payment_id: UUID) -> Payment:
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payment = await store.payment(tx, payment_id)
     assert payment is not None
     return payment
@@ -467,7 +467,7 @@ async def _close_inside(parts: Parts, payment: Payment) -> None:
     if isinstance(answer, AlreadySettled):
         await _conclude(parts, payment, Event.FAIL, reason="already_paid")
         return
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         invoice = await store.invoice(tx, payment.payment_hash)
         both = await holders(tx, [payment.wallet_id, payment.to_wallet_id])
     assert invoice is not None
@@ -483,7 +483,7 @@ async def _close_inside(parts: Parts, payment: Payment) -> None:
 
 async def reconcile(parts: Parts, limit: int = 100) -> int:
     """Look at every open payment whose time has come. The net under everything else: run every few seconds."""
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         due = await store.due(tx, parts.clock.now(), limit)
     gate = asyncio.Semaphore(8)
 
@@ -508,7 +508,7 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
     invoice = reading.says
     amount = amount_to_pay(invoice, wished)
     now = parts.clock.now()
-    async with parts.db.transaction() as tx:
+    async with parts.db.reading() as tx:
         payer = await own_wallet(tx, caller, wallet_id)
         ours = await store.invoice(tx, invoice.payment_hash)
     if payer.wallet.asset is not Asset.BTC:

@@ -76,11 +76,11 @@ class Payments:
         """Statement rows of some of the caller's wallets (None: all). The cursor is a row's id."""
         page.checked()
         await self._own(caller, wallet_ids)
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page))
 
     async def line(self, caller: Caller, wallet_id: UUID, line_id: UUID) -> Line:
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             line = await store.line(tx, caller.account_id, line_id)
         if line is None or line.wallet_id != wallet_id:
             raise PaymentUnknown()
@@ -88,11 +88,11 @@ class Payments:
 
     async def line_of(self, account_id: UUID, line_id: UUID) -> Line | None:
         """For listeners that were told of a row of this account."""
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             return await store.line(tx, account_id, line_id)
 
     async def lines_by_hash(self, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> list[Line]:
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             return await store.lines_of_hash(tx, caller.account_id, wallet_id, payment_hash)
 
     async def invoices(self, caller: Caller, wallet_ids: list[UUID] | None, page: Page) -> Slice[Invoice]:
@@ -100,7 +100,7 @@ class Payments:
         page.checked()
         await self._own(caller, wallet_ids)
         edge = page.before if page.backward else page.after
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             at = None
             if edge is not None:
                 try:
@@ -136,7 +136,7 @@ class Payments:
 
     async def open_payments(self) -> list[tuple[str, int, float]]:
         """Kind and state, how many, age of the oldest in seconds: for the figures."""
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             return await store.open_payments(tx)
 
     # --- operators ---
@@ -146,7 +146,7 @@ class Payments:
         Nobody but an operator at the command line may ask."""
         positive(amount)
         memo_fits(memo)
-        async with self.parts.db.transaction() as tx:
+        async with self.parts.db.reading() as tx:
             holder = (await holders(tx, [wallet_id])).get(wallet_id)
         if holder is None:
             raise WalletUnknown()

@@ -1,0 +1,29 @@
+"""``./dev bench [ledger | api | all]``: measure, print tables, and one JSON object of ratios as the last line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from bench import api, ledger
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("all", "api", "ledger", "install"), default="all")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    found: dict[str, float] = {}
+    if chosen.what in ("all", "ledger"):
+        with ledger.own_database() as url:
+            found |= ledger.run(url, chosen.seconds, chosen.rounds)
+    if chosen.what in ("all", "api"):
+        found |= api.measure(chosen.seconds, chosen.rounds)
+    if chosen.what in ("all", "install"):
+        found |= api.installed()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
