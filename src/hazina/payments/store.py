@@ -70,7 +70,7 @@ async def payment_of_hash(tx: Tx, payment_hash: bytes) -> Payment | None:
     """The outgoing payment of this hash that is live or paid, if there is one."""
     return await tx.one(
         _payment,
-        _PAYMENT + " where id = (select h.payment_id from payment_hash h where h.payment_hash = %(hash)s)",
+        _PAYMENT + " where payment_hash = %(hash)s and kind in (2, 3) and state <> 3",
         {"hash": payment_hash},
     )
 
