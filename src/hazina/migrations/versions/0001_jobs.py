@@ -44,11 +44,15 @@ def run(script: str) -> None:
 
 
 def upgrade() -> None:
+    """Each file commits: some use a value that an earlier one added to an enumeration, which PostgreSQL
+    before 18 refuses in one transaction. What a try that was cut off left behind is dropped first."""
     files = sorted(Path(str(SchemaManager.get_migrations_path())).glob("*.sql"))
     wanted = [file for file in files if file.name <= LAST_FILE]
     assert wanted[-1].name == LAST_FILE, "procrastinate no longer ships this file"
-    for file in wanted:
-        run(file.read_text())
+    with op.get_context().autocommit_block():
+        run(DROP)
+        for file in wanted:
+            run(file.read_text())
 
 
 def downgrade() -> None:
