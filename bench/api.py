@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -162,8 +164,6 @@ def pgbench(folder: Path) -> Iterator[list[str]]:
     program = binaries() / "pgbench"
     url = cluster.url(OWNER_ROLE).replace("/hazina?", "/pgbench?")
     environment = {**os.environ, "LC_ALL": "C"}
-    import psycopg
-
     with psycopg.connect(cluster.url(OWNER_ROLE), autocommit=True) as connection:
         connection.execute("create database pgbench")
     subprocess.run([program, "-i", "-q", "-s", "10", url], check=True, capture_output=True, env=environment)  # noqa: S603
@@ -179,30 +179,51 @@ def tpcb(arguments: list[str], clients: int, seconds: float) -> float:
     return float(found[1])
 
 
-def lift_limits(folder: Path) -> None:
-    """The customers of a measurement are a business: their day has no limit that it reaches."""
-    import psycopg
+@contextmanager
+def without_limits(folder: Path) -> Iterator[None]:
+    """The customers of a measurement are a business whose day has no limit that it reaches, and how many
+    invoices they made in the last minute is forgotten all the time."""
+    done = threading.Event()
 
-    with psycopg.connect(Cluster(folder / "postgres").start().url(OWNER_ROLE), autocommit=True) as connection:
-        connection.execute("update account set level = 3")
+    def forget() -> None:
+        with psycopg.connect(Cluster(folder / "postgres").start().url(OWNER_ROLE), autocommit=True) as connection:
+            connection.execute("update account set level = 3")
+            while not done.wait(0.2):
+                connection.execute("delete from rate_use")
+
+    forgetting = threading.Thread(target=forget)
+    forgetting.start()
+    try:
+        yield
+    finally:
+        done.set()
+        forgetting.join()
 
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Measure, print the table, return the ratios."""
     with bank() as (folder, started), pgbench(folder) as arguments:
-        lift_limits(folder)
-        asks = workloads([enter(n) for n in range(CUSTOMERS)])
-        found = {(name, n): Measured() for name in asks for n in CONNECTIONS}
-        beside: dict[int, list[float]] = {n: [] for n in CONNECTIONS}
-        for name, each in asks.items():  # documents, plans and caches
-            asyncio.run(run("127.0.0.1", PORT, 4, 0.5, each, Measured()))
-            del name
-        for _ in range(rounds):
-            for n in CONNECTIONS:
-                beside[n].append(tpcb(arguments, n, seconds))
-                for name, each in asks.items():
-                    asyncio.run(run("127.0.0.1", PORT, n, seconds, each, found[name, n]))
+        customers = [enter(n) for n in range(CUSTOMERS)]
+        asks = workloads(customers)
+        with without_limits(folder):
+            found, beside = compare(asks, arguments, seconds, rounds)
         return report(started, found, {n: sorted(rates)[len(rates) // 2] for n, rates in beside.items()})
+
+
+def compare(
+    asks: dict[str, Ask], arguments: list[str], seconds: float, rounds: int
+) -> tuple[dict[tuple[str, int], Measured], dict[int, list[float]]]:
+    """Every request at every number of connections, and TPC-B beside it, in turn."""
+    found = {(name, n): Measured() for name in asks for n in CONNECTIONS}
+    beside: dict[int, list[float]] = {n: [] for n in CONNECTIONS}
+    for each in asks.values():  # documents, plans and caches
+        asyncio.run(run("127.0.0.1", PORT, 4, 0.5, each, Measured()))
+    for _ in range(rounds):
+        for n in CONNECTIONS:
+            beside[n].append(tpcb(arguments, n, seconds))
+            for name, each in asks.items():
+                asyncio.run(run("127.0.0.1", PORT, n, seconds, each, found[name, n]))
+    return found, beside
 
 
 def report(started: Started, found: dict[tuple[str, int], Measured], beside: dict[int, float]) -> dict[str, float]:
