@@ -103,9 +103,12 @@ async def collect_at_the_end() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """This worker's own PostgreSQL, without promises about power cuts. Its superuser is OWNER_ROLE."""
+    """This worker's own PostgreSQL, without promises about power cuts. Its superuser is OWNER_ROLE.
+    HAZINA_TEST_POSTGRES may name the program folder of another version, such as /usr/lib/postgresql/15/bin."""
     folder = Path(tempfile.mkdtemp(prefix="hazina-test-"))
-    running = Cluster(folder / "pg", durable=False, shared_buffers_mb=128).start()
+    other = os.environ.get("HAZINA_TEST_POSTGRES")
+    running = Cluster(folder / "pg", durable=False, shared_buffers_mb=128, programs=Path(other) if other else None)
+    running.start()
     try:
         yield running
     finally:

@@ -11,6 +11,7 @@ import pytest
 from tests.ops.bank import Running, hazina, wait_until_nothing_is_left
 
 from hazina.kernel.embedded import OWNER_ROLE, Cluster
+from hazina.ops.database import POSTGRES_OLDEST
 
 UNSAFE = {"HAZINA_UNSAFE_DATABASE": "true"}  # the tests' server promises nothing about power cuts
 
@@ -86,3 +87,22 @@ def test_apis_and_workers_share_one_database(urls: dict[str, str], tmp_path: Pat
         codes = [part.stop(signal.SIGTERM) for part in reversed(parts)]
     assert codes == [0, 0, 0, 0]
     wait_until_nothing_is_left(data)
+
+
+def oldest() -> Path | None:
+    """The oldest PostgreSQL of this machine that we promise to work with, when it is not the carried one."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: int(file.parents[1].name))
+    return next((file.parent for file in found if int(file.parents[1].name) >= POSTGRES_OLDEST), None)
+
+
+@pytest.mark.skipif(oldest() is None, reason="no PostgreSQL of the machine's own")
+def test_the_oldest_postgres_here_serves_the_bank(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "own", durable=True, shared_buffers_mb=64, programs=oldest()).start()
+    try:
+        urls = {"DATABASE_URL": cluster.url(), "HAZINA_OWNER_URL": cluster.url(OWNER_ROLE)}
+        bank = Running.start(tmp_path / "log", "up", "--data", str(tmp_path / "data"), "--port", "0", **urls)
+        assert bank.get("/readyz")[0] == 200
+        assert hazina("verify", **urls).returncode == 0
+        assert bank.stop() == 0
+    finally:
+        cluster.stop()

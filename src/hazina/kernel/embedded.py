@@ -160,6 +160,8 @@ class Cluster:
     durable: bool = True
     shared_buffers_mb: int = 0
     """0: an eighth of the memory."""
+    programs: Path | None = None
+    """Folder of ``postgres`` and ``initdb``. None: ``binaries()``."""
     adopted: bool = False
     process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = field(default=None, repr=False)
@@ -183,7 +185,7 @@ class Cluster:
 
         :raises CannotStart: also when ``adopt`` is off and another process holds the folder.
         """
-        bin_ = binaries()
+        bin_ = self.programs or binaries()
         self.data.parent.mkdir(parents=True, exist_ok=True)
         end = time.monotonic() + timeout_s
         while not self._hold():
