@@ -7,19 +7,28 @@ import os
 import sys
 import time
 
-from simulation.run import Outcome, bank_database, simulate
+from typing import TYPE_CHECKING
+
+from simulation.plants import PLANTS, sow
+
+if TYPE_CHECKING:
+    from simulation.run import Outcome
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--seed", type=int, default=1, metavar="FIRST", help="the first one")
-    parser.add_argument("--plant", metavar="NAME", help="a bug to plant")
+    parser.add_argument("--plant", metavar="NAME", choices=sorted(PLANTS), help="a bug to plant: %(choices)s")
     parser.add_argument("--tell", action="store_true", help="print everything that happens")
     chosen = parser.parse_args(arguments)
+    plant = sow(chosen.plant) if chosen.plant else None
+
+    from simulation.run import bank_database, simulate  # with the bank, and the plant in it
+
     outcomes: list[Outcome] = []
     began = time.monotonic()
-    with bank_database() as server:
+    with bank_database(plant) as server:
         for seed in range(chosen.seed, chosen.seed + chosen.seeds):
             outcome = simulate(seed, server, tell=chosen.tell)
             outcomes.append(outcome)

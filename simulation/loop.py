@@ -18,6 +18,12 @@ EPOCH = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """The time of day when virtual time is zero."""
 
 
+TURN_S = 1e-9
+"""What one turn of the loop takes: who waits for a moment that is closer than floats can tell gets there."""
+ROUNDS_MAX = 100_000
+"""So often the loop may turn at one moment."""
+
+
 class Stuck(RuntimeError):
     """Nothing is ready and nothing ever will be: everybody waits for somebody else."""
 
@@ -58,12 +64,19 @@ class _Jump(selectors.SelectSelector):
     """There are no sockets to wait for: the database is asked in place (``database``)."""
 
     loop: VirtualLoop
+    rounds = 0
+    """Since time last moved."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise Stuck("no timer is left")
         if timeout > 0:
-            self.loop.virtual += timeout
+            self.rounds = 0
+        self.loop.virtual += timeout + TURN_S
+        self.rounds += 1
+        if self.rounds > ROUNDS_MAX:
+            busy = [task for task in asyncio.all_tasks(self.loop) if task._fut_waiter is None]  # type: ignore[attr-defined]
+            raise Stuck(f"time stands still for {[(task.get_name(), task.get_stack(limit=3)) for task in busy]}")
         return []
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from hazina.accounts import Level, LimitKind, level_cap
 from hazina.dealer import cents_of
 from hazina.kernel.db import Tx
 from hazina.kernel.money import Asset, Cents, Msats, Price
@@ -180,6 +181,17 @@ async def _limits(world: World, tx: Tx, payments: list[_Row]) -> None:
             "select unit, subject, amount from limit_use where not given_back",
         )
     )
+    over = await tx.rows(
+        lambda subject, total, level: (subject, total, level),
+        """select u.subject, sum(o.amount)::bigint, a.level from limit_use u
+        join limit_use o on o.subject = u.subject and not o.given_back
+            and o.at <= u.at and o.at > u.at - interval '1 day'
+        join account a on a.id = split_part(u.subject, ':', 2)::uuid
+        where not u.given_back group by u.subject, u.unit, a.level""",
+    )
+    for subject, total, level in over:
+        if total > level_cap(Level(level), LimitKind(subject.partition(":")[0])).n:
+            world.fail(f"I11 {subject} of level {level} moved {total} cents in a day")
     wanted: dict[Any, tuple[str, int]] = {}
     for p in payments:
         if p.state is not State.PAID or p.kind is Kind.LN_IN or p.account_id is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from hazina import access, payments
+from hazina import access, payments, safety
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
@@ -85,7 +85,7 @@ class Process(Gate):
         self.hub = WatchedHub(self.db)
         self.books = Books(
             self.db,
-            claims=(*access.CLAIMS, *payments.CLAIMS),
+            claims=(*access.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
             effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)
@@ -188,10 +188,13 @@ class Process(Gate):
 
     async def bury(self) -> None:
         """Take its tasks apart. Some catch a cancellation and wait again: until none is left."""
-        while self.tasks:
+        for _ in range(1_000):
+            if not self.tasks:
+                return
             for task in list(self.tasks):
                 task.cancel()
             await asyncio.sleep(0)
+        self.world.fail(f"{self.name} cannot be buried: {[task.get_name() for task in self.tasks][:5]}")
 
 
 async def _asked(request: Callable[[Process], Awaitable[T]], process: Process) -> T:

@@ -21,6 +21,7 @@ from simulation import database, oracle, said, trouble
 from simulation.customers import Town
 from simulation.determined import determined
 from simulation.loop import Stuck, VirtualLoop
+from simulation.plants import Plant, sow_sql
 from simulation.process import BUSY, QUIET, Process
 from simulation.world import World
 
@@ -47,7 +48,7 @@ class Outcome:
 
 
 @contextmanager
-def bank_database() -> Iterator[database.Server]:
+def bank_database(plant: Plant | None = None) -> Iterator[database.Server]:
     """A PostgreSQL of our own with the bank's tables, and psycopg in the hands of the simulation."""
     folder = Path(tempfile.mkdtemp(prefix="hazina-simulation-"))
     cluster = Cluster(folder / "pg", durable=False, shared_buffers_mb=128).start()
@@ -58,6 +59,8 @@ def bank_database() -> Iterator[database.Server]:
             # A circle of locks is broken at once, so that it is broken before time goes on.
             admin.execute(f"alter role {PROGRAM_ROLE} set deadlock_timeout = '1ms'")  # type: ignore[arg-type]
             admin.execute("set jit = off")
+            if plant is not None:
+                sow_sql(plant, admin)
             server = database.Server(cluster.url(), admin)
             database.install(server)
             yield server

@@ -1,0 +1,209 @@
+"""Bugs to plant on purpose. A simulation that does not find them proves nothing.
+
+A plant is a few words changed in the bank's own source, while it is imported into this process and no
+other. When the source moves on, a plant whose words are gone says so at once.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+
+
+class Uprooted(Exception):
+    """The words that a plant changes are not there, or not once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``old`` becomes ``new`` in a module, in an SQL file under ``migrations/sql``, or in a function of the
+    database (its name with brackets)."""
+
+    module: str
+    old: str
+    new: str
+
+    def apply(self, text: str) -> str:
+        if text.count(self.old) != 1:
+            raise Uprooted(f"{self.module} has {text.count(self.old)} times: {self.old}")
+        return text.replace(self.old, self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """``within``: so many seeds from ``seed`` find it at the latest."""
+
+    what: str
+    edits: tuple[Edit, ...]
+    seed: int = 1
+    within: int = 10
+    then: str = ""  # SQL for the owner, after the migrations
+
+
+SENDING = "hazina.payments.sending"
+RECEIVING = "hazina.payments.receiving"
+POSTINGS = "hazina.payments.postings"
+EFFECTS = "hazina.payments.effects"
+
+SILENT = """        log.warning("payment_unknown", payment=str(payment.id), why=str(error)[:200])
+        return
+"""
+OVER = """    if news.state is OutgoingState.UNKNOWN and over:
+        await _send(parts, payment)
+"""
+READ_FIRST = """    async with parts.db.transaction() as tx:
+        seen = (await _balances(tx, [payer.wallet.ledger_account]))[payer.wallet.ledger_account]
+    if seen.available < {}:
+        raise _Insufficient()
+"""
+PRICE = "    price, now = await parts.prices.latest(), parts.clock.now()\n"
+INTERNAL = PRICE + "    payment = Payment(\n        new_id(), Kind.INTRALEDGER"
+IMPORTS = "from hazina.payments import postings, store\n"
+
+PLANTS: dict[str, Plant] = {
+    "early-refund": Plant(
+        "A time-out of the node's answer counts as a failure: the money is given back at once.",
+        (Edit(SENDING, SILENT, SILENT[:-7] + "await _conclude(parts, await _read(parts, payment.id), "
+              "Event.FAIL, reason='timeout')\n        return\n"),),
+    ),
+    "silence-is-failure": Plant(
+        "A node that cannot be asked how a payment stands counts as a failure.",
+        (Edit(SENDING, '        log.warning("payment_not_seen"',
+              '        await _conclude(parts, payment, Event.FAIL, reason="away")\n        log.warning("payment_not_seen"'),),
+    ),
+    "unknown-is-final": Plant(
+        "The node has never heard of a payment, and it is given back before the sender's lease has ended.",
+        (Edit(SENDING, OVER, "    if news.state is OutgoingState.UNKNOWN:\n"
+              "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n"),),
+    ),
+    "credential-outlives-lease": Plant(
+        "The node takes calls that come after the sender's lease; a payment it has not heard of by then is given back.",
+        (Edit(SENDING, "not_after=until,", "not_after=until + timedelta(hours=1),"),
+         Edit(SENDING, OVER, "    if news.state is OutgoingState.UNKNOWN and over:\n"
+              "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n")),
+    ),
+    "no-state-guard": Plant(
+        "A payment may be concluded whatever its state is, and its hold is not looked at.",
+        (Edit(EFFECTS, 'where p.id = a.id and a.turn = 1 and l.state = a."from" returning a.n)',
+              "where p.id = a.id and a.turn = 1 returning a.n)"),),
+    ),
+    "hash-unclaimed": Plant(
+        "Two payments of one invoice may be on their way at once.",
+        (Edit(EFFECTS, "where payment_hash.payment_id is null\n        returning",
+              "returning"),
+         Edit(SENDING, "    if earlier is not None and (earlier.state.final or order.key is None):",
+              "    if earlier is not None and earlier.state.final:")),
+    ),
+    "credit-twice": Plant(
+        "A receipt is booked each time that the node tells of it.",
+        (Edit(POSTINGS, "claims=(invoice_claim(invoice.payment_hash, invoice.state, InvoiceState.PAID),),\n", ""),
+         Edit(POSTINGS, "    return derived(RECEIPTS, payment_hash.hex())", "    return new_id()"),
+         Edit(RECEIVING, "        if invoice.state is InvoiceState.PAID:\n            return\n        whole", "        whole")),
+    ),
+    "cursor-first": Plant(
+        "The place in the node's stream is stored before the receipt is booked.",
+        (Edit(RECEIVING, '    if isinstance(change.item, Incoming):\n        if change.item.state',
+              "    if change.cursor is not None:\n        async with parts.db.transaction() as tx:\n"
+              "            await store.keep_cursor(tx, reader(parts), change.cursor)\n"
+              "    if isinstance(change.item, Incoming):\n        if change.item.state"),),
+    ),
+    "open-at-the-node": Plant(
+        "An invoice that is paid inside is not made unpayable at the node first.",
+        (Edit(SENDING, "        answer = await parts.lightning.cancel(payment.payment_hash)\n",
+              "        answer = None\n"),),
+    ),
+    "fact-before-commit": Plant(
+        "Facts are told before what they tell of is committed.",
+        (Edit("hazina.ledger.service", "        return await self._writer.submit(unit)",
+              "        import dataclasses\n        from hazina.ledger import store\n"
+              "        facts = [row.values for row in unit.rows if row.kind == 'fact']\n"
+              "        kind = next(one for one in self.registry.effects if one.name == 'fact')\n"
+              "        async with self._db.transaction() as tx:\n            await store.write(tx, kind, facts)\n"
+              "        rest = tuple(row for row in unit.rows if row.kind != 'fact')\n"
+              "        return await self._writer.submit(dataclasses.replace(unit, rows=rest))"),
+         Edit("hazina.ledger.service", "        self.registry = Registry", "        self._db = db\n        self.registry = Registry")),
+    ),
+    "limit-kept": Plant(
+        "The volume of a failed payment is not given back.",
+        (Edit(POSTINGS, "            limit_back(payment.id),\n", ""),),
+    ),
+    "limit-unlocked": Plant(
+        "What is left of a limit is read without a lock.",
+        (Edit("limit_take()", "    order by s.subject for update;", "    order by s.subject;"),),
+    ),
+    "balance-unlocked": Plant(
+        "The balance is read before the payment, and nobody looks again.",
+        (Edit("0002_ledger/2_walk.sql", "                elsif a_balance[s] - a_held[s] - x < a_floor[s] then c := 10;\n"
+              "                end if;\n                moved := x;", "                end if;\n                moved := x;"),
+         Edit(SENDING, IMPORTS, IMPORTS + "from hazina.ledger import balances as _balances\n"
+              "from hazina.payments.errors import InsufficientBalance as _Insufficient\n"),
+         Edit(SENDING, INTERNAL, READ_FIRST.format("order.amount.n") + INTERNAL)),
+        then="alter table ledger.account drop constraint account_floor",
+    ),
+    "key-forgotten": Plant(
+        "A request that comes again with the same key is a new payment.",
+        (Edit(SENDING, "    return [] if key is None else [postings.key_claim(payment, operation, key, mark, now)]",
+              "    return []"),),
+    ),
+}  # fmt: skip
+
+
+class _Edited(importlib.machinery.SourceFileLoader):
+    """Reads a module's source with a plant in it; keeps no compiled copy."""
+
+    edits: tuple[Edit, ...] = ()
+
+    def get_code(self, fullname: str) -> Any:
+        text = Path(self.path).read_text(encoding="utf-8")
+        for edit in self.edits:
+            text = edit.apply(text)
+        return self.source_to_code(text.encode(), self.path)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, edits: tuple[Edit, ...]) -> None:
+        self.edits = edits
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        mine = tuple(edit for edit in self.edits if edit.module == fullname)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path) if mine else None
+        if spec is None or spec.origin is None:
+            return None
+        loader = _Edited(fullname, spec.origin)
+        loader.edits = mine
+        spec.loader = loader
+        return spec
+
+
+def sow(name: str) -> Plant:
+    """Plant ``name`` into this process. Before anything of the bank is imported."""
+    plant = PLANTS[name]
+    imported = sorted({edit.module for edit in plant.edits} & set(sys.modules))
+    assert not imported, f"already imported: {imported}"
+    sys.meta_path.insert(0, _Finder(plant.edits))
+    return plant
+
+
+def sow_sql(plant: Plant, admin: psycopg.Connection[Any]) -> None:
+    """The part that lives in the database: functions replaced, guards taken away."""
+    from hazina import migrations
+
+    for edit in plant.edits:
+        if edit.module.endswith(".sql"):
+            admin.execute(edit.apply((migrations.HERE / "sql" / edit.module).read_text(encoding="utf-8")).encode())
+        elif edit.module.endswith("()"):
+            found = admin.execute("select pg_get_functiondef(%s::regproc)", [edit.module[:-2]]).fetchone()
+            assert found is not None
+            admin.execute(edit.apply(found[0]).encode())
+    if plant.then:
+        admin.execute(plant.then.encode())
