@@ -13,7 +13,7 @@ from typing import Any
 import procrastinate
 import structlog
 
-from hazina import access, payments
+from hazina import access, payments, safety
 from hazina.accounts import Accounts
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
@@ -29,6 +29,7 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.ledger import Books
 from hazina.payments import Parts, Payments
+from hazina.safety import Safety
 from hazina.settings import Settings
 
 log = structlog.get_logger("hazina.app")
@@ -63,6 +64,7 @@ class Bank:
     accounts: Accounts
     prices: Prices
     payments: Payments
+    safety: Safety
     queue: procrastinate.App
     closing: tuple[Callable[[], Awaitable[None]], ...]
 
@@ -113,7 +115,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     hub = Hub(db)
     books = Books(
         db,
-        claims=(*access.CLAIMS, *payments.CLAIMS),
+        claims=(*access.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
         effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
     )
     identity = Identity(db, clock, sms, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
@@ -135,7 +137,22 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, prices)
     closing = (lightning.close, sms.close, *(one.close for one in feeds))
-    return Bank(settings, db, clock, hub, books, lightning, sms, identity, accounts, prices, paying, queue, closing)
+    return Bank(
+        settings,
+        db,
+        clock,
+        hub,
+        books,
+        lightning,
+        sms,
+        identity,
+        accounts,
+        prices,
+        paying,
+        Safety(db, clock),
+        queue,
+        closing,
+    )
 
 
 def _schedule(queue: procrastinate.App, db: Database, clock: Clock, identity: Identity, prices: Prices) -> None:

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from hazina.settings import BadSettings, Loaded, Settings, load
+
+if TYPE_CHECKING:
+    from hazina.ops.database import Place
 
 if not __debug__:
     raise SystemExit("hazina: Python runs with -O, which removes the checks that guard the money. Start it without.")
@@ -34,6 +37,19 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
 ]
+operator_cli = typer.Typer(
+    name="operator",
+    help="Operators: the people who may lift a closure, two together.\n\nExample: `hazina operator add amina`",
+    no_args_is_help=True,
+)
+safe_mode_cli = typer.Typer(
+    name="safe-mode",
+    help="What is closed, close it, lift it.\n\nExample: `hazina safe-mode close --rail bank --reason Theft`",
+    no_args_is_help=True,
+)
+cli.add_typer(operator_cli)
+cli.add_typer(safe_mode_cli)
+Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on. Default: 4455", min=0, max=65535)]
 
 
@@ -188,6 +204,86 @@ def config(data: Data = None) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
+@operator_cli.command("add")
+def operator_add(name: str, data: Data = None) -> None:
+    """Add an operator. The passphrase is read from the terminal, or from standard input.
+
+    Example: `hazina operator add amina`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        safety.add_operator(place, name, safety.passphrase(twice=True), _say)
+
+
+@operator_cli.command("remove")
+def operator_remove(name: str, data: Data = None) -> None:
+    """Remove an operator. The name is never given again.
+
+    Example: `hazina operator remove amina`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        safety.remove_operator(place, name, _say)
+
+
+@operator_cli.command("list")
+def operator_list(data: Data = None) -> None:
+    """Who may lift a closure.
+
+    Example: `hazina operator list`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        safety.list_operators(place, _say)
+
+
+@safe_mode_cli.command("status")
+def safe_mode_status(data: Data = None) -> None:
+    """What is closed, since when and why, and the last lines of the log. Exit code 1 when something is closed.
+
+    Example: `hazina safe-mode status`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        raise typer.Exit(0 if safety.status(place, _say) else 1)
+
+
+@safe_mode_cli.command("close")
+def safe_mode_close(
+    rail: Rail,
+    reason: Annotated[str, typer.Option("--reason", help="Why. Customers read it on the status page.")],
+    data: Data = None,
+) -> None:
+    """Let no money leave, from now on. Receiving and payments inside the bank go on.
+
+    Example: `hazina safe-mode close --rail lightning --reason 'The node is being moved.'`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        safety.close(place, safety.rail_named(rail), reason, _say)
+
+
+@safe_mode_cli.command("lift")
+def safe_mode_lift(
+    rail: Rail, operator: Annotated[str, typer.Option("--operator", help="Your name.")], data: Data = None
+) -> None:
+    """Ask to let money leave again; when another operator has asked before you, it is lifted.
+
+    The passphrase is read from the terminal, or from standard input.
+
+    Example: `hazina safe-mode lift --rail lightning --operator amina`
+    """
+    with _database(data) as place:
+        from hazina.ops import safety
+
+        safety.lift(place, safety.rail_named(rail), operator, safety.passphrase(), _say)
+
+
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(
     context: typer.Context,
@@ -227,6 +323,16 @@ def _give_up(text: str) -> NoReturn:
 def _ended(part: str | None) -> None:
     if part is not None:
         _give_up(f"The part called {part!r} stopped by itself, so the process did too. The log says why.")
+
+
+@contextmanager
+def _database(data: Path | None) -> Iterator[Place]:
+    """The migrated database of these settings."""
+    from hazina.ops import database
+
+    with database.opened(_load(data=data).settings) as place:
+        database.must_be_migrated(place)
+        yield place
 
 
 def _load(data: Path | None = None, port: int | None = None) -> Loaded:

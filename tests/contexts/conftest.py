@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from tests.contexts.phones import Phones
+from tests.contexts.whole import ShiftedClock, Whole
 
+from hazina import app, payments
 from hazina.adapters.twilio import Twilio
+from hazina.kernel.db import Database
 from hazina.ops import sandbox as ops_sandbox
 from hazina.settings import Settings
 
@@ -40,3 +45,20 @@ async def phones(outside: Settings, sandbox: httpx2.AsyncClient) -> AsyncIterato
     sms = Twilio.of(outside.twilio)
     yield Phones(sms, sandbox)
     await sms.close()
+
+
+@pytest.fixture
+async def whole(
+    db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient
+) -> AsyncIterator[Whole]:
+    """The bank as ``app`` builds it, with prices; nothing runs beside the test."""
+    clock = ShiftedClock()
+    settings = outside.model_copy(update={"database_url": SecretStr(program_url)})
+    bank = app.build(settings, clock=clock, policy=payments.Policy(inline_wait_s=3, closed_look_s=0.2))
+    await bank.start()
+    await bank.prices.refresh()
+    yield Whole(bank, phones, sandbox, clock)
+    for task in list(bank.payments.parts.under_way):
+        task.cancel()
+    await asyncio.gather(*bank.payments.parts.under_way, return_exceptions=True)
+    await bank.stop()

@@ -30,6 +30,7 @@ from hazina.payments.errors import (
 )
 from hazina.payments.model import InvoiceState, Party, Policy
 from hazina.payments.ports import Lightning, NodeRefused, NodeSilent
+from hazina.safety import SafeMode
 
 
 @dataclass(slots=True)
@@ -92,6 +93,8 @@ def claim_refusal(result: Result) -> Refusal:
         )
     if result.claim == "idempotency":
         return KeyReused()
+    if result.claim == "leaving":
+        return SafeMode(rail=detail.get("rail"))
     if result.claim == "payment_hash":
         return PaymentInProgress()
     if result.claim == "invoice_state":

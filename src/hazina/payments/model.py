@@ -73,6 +73,7 @@ class Policy:
     fee_max_basis_points: int = 50  # 0.5 % of the amount, at least fee_max_sats
     look_first_s: float = 1.0
     look_max_s: float = 30.0
+    closed_look_s: float = 5.0  # how often a payment that waits for its rail to open looks again
     expiry_amount_minutes: int = 240
     expiry_no_amount_minutes: int = 120
     expiry_max_minutes: int = 1440

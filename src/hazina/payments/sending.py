@@ -55,6 +55,7 @@ from hazina.payments.model import (
     positive,
 )
 from hazina.payments.ports import AlreadySettled, NodeRefused, NodeSilent, Outgoing, OutgoingState, Reason, Refused
+from hazina.safety import Rail, leaving, stopping
 
 log = structlog.get_logger("hazina.payments")
 
@@ -220,6 +221,7 @@ async def _send_out(
     claims = [
         *_key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
         limit_of(payer, LimitKind.WITHDRAWAL, amount, price, parts),
+        leaving(Rail.LIGHTNING),
         postings.hash_claim(payment),
     ]
     result = await parts.books.commit(postings.set_aside(payment, line, claims, now, _first_look(parts, now)))
@@ -346,7 +348,8 @@ async def attempt(parts: Parts, payment_id: UUID) -> Payment:
 
 async def _send(parts: Parts, payment: Payment) -> None:
     """Take the lease, then hand the payment to the node. The credential ends with the lease, so a call
-    that was delayed on its way is refused by the node itself."""
+    that was delayed on its way is refused by the node itself. While Lightning is closed the money waits
+    where it is."""
     now, policy = parts.clock.now(), parts.policy
     assert payment.expires_at is not None and payment.payment_request is not None
     if now >= payment.expires_at:
@@ -355,6 +358,9 @@ async def _send(parts: Parts, payment: Payment) -> None:
     until = now + timedelta(seconds=policy.lease_s)
     look_at = until + timedelta(seconds=policy.lease_margin_s)
     async with parts.db.transaction() as tx:
+        if await stopping(tx, Rail.LIGHTNING):
+            await store.look_again(tx, payment.id, now + timedelta(seconds=policy.closed_look_s))
+            return
         mine = await store.take_lease(tx, payment.id, payment.state, now, until, look_at)
     if not mine:
         return
