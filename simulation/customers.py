@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 TRIES = 4
 ACTIONS = {
-    "internal": 22,
-    "dollars": 8,
-    "pay outside": 30,
+    "internal": 18,
+    "dollars": 6,
+    "pay outside": 36,
     "be paid": 20,
     "be paid inside": 16,
     "cancel": 6,

@@ -44,20 +44,22 @@ class Faults:
         return dice.uniform(0.001, 0.02)
 
     def network(self, what: str) -> tuple[float, float, str]:
-        """Seconds there and back, and what is lost on the way."""
+        """Seconds there and back, and what is lost on the way. Sends have the worst luck: they are what
+        must never happen twice or be taken for dead."""
         dice = self._network
         there, back = dice.uniform(0.005, 0.2), dice.uniform(0.005, 0.2)
         if self.calm:
             return there, back, ""
-        there, back = self._slow(there), self._slow(back)
-        fate = dice.random()
-        return there, back, "request" if fate < 0.015 else "answer" if fate < 0.04 else ""
+        luck = 4.0 if what == "pay" else 1.0
+        there, back = self._slow(there, luck), self._slow(back, luck)
+        fate = dice.random() / luck
+        return there, back, "request" if fate < 0.012 else "answer" if fate < 0.03 else ""
 
-    def _slow(self, seconds: float) -> float:
-        fate = self._network.random()
-        if fate < 0.008:
-            return self._network.uniform(15, 120)
-        return self._network.uniform(1, 20) if fate < 0.04 else seconds
+    def _slow(self, seconds: float, luck: float) -> float:
+        fate = self._network.random() / luck
+        if fate < 0.012:
+            return self._network.uniform(12, 90)
+        return self._network.uniform(1, 12) if fate < 0.03 else seconds
 
     def copies(self) -> int:
         """How often a stream tells one piece of news."""

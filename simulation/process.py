@@ -40,7 +40,7 @@ class Pace:
     prices: float
 
 
-BUSY = Pace(5, 60, 30)
+BUSY = Pace(7, 90, 45)
 QUIET = Pace(240, 900, 7200)
 
 
@@ -140,8 +140,10 @@ class Process(Gate):
             self.world.crashed(self)
 
     def _loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"facts": self.hub.run}
-        if self.works:
+        loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        if not self.works:
+            loops["facts"] = self.hub.run
+        else:
             pace = self.pace
             watch = f"watch:{self.lightning.name}"
             loops |= {

@@ -28,7 +28,7 @@ from simulation.world import World
 LEVELS = [0, 1, 1, 1]
 SATS = [400_000, 60_000, 1_000_000, 2_000_000]
 ACTIONS = 60
-BUSY_S = 600.0
+BUSY_S = 420.0
 DAY_S = 86_400.0
 STEP_S = 3.0
 
@@ -134,6 +134,7 @@ async def _quiet(world: World, town: Town) -> oracle.Verdict:
     oracle.after_step(world)
     world.kill("worker-soon")
     database.patience(busy=False)
+    world.boot(Process(world, "api-day", works=False, pace=QUIET))
     last = world.boot(Process(world, "worker-day", works=True, pace=QUIET))
     await asyncio.sleep(DAY_S)
 
