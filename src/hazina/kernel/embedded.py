@@ -339,6 +339,7 @@ class Cluster:
         if not self.durable:
             settings |= UNSAFE
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.log_file.touch(mode=0o600)  # it may quote rows
         with self.log_file.open("ab") as log:
             self.process = child.spawn(
                 [bin_ / "postgres", "-D", str(self.data), *options],
