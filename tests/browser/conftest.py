@@ -219,9 +219,9 @@ async def people(browser: Browser, bank: Bank, outside: Outside) -> AsyncIterato
 
 
 @pytest.fixture
-async def funded(people: People, outside: Outside) -> Person:
+async def funded(people: People, outside: Outside, bank: Bank) -> Person:
     """Somebody with a name and 50 000 sats that came by Lightning."""
-    person = await (await people(f"funded_{id(people) % 10**9}")).start()
+    person = await (await people(f"funded_{next(bank.numbers)}")).start()
     paid = await outside.pay(await person.request(), 50_000)
     assert paid["status"] == "SUCCEEDED", paid
     await person.home()

@@ -62,8 +62,9 @@ export async function rest<R>(path: string, body: unknown): Promise<R> {
   return reply.body as R;
 }
 
-/** Listens until the returned function is called; connects again by itself. `again` runs after each gap. */
-export function listen<R, V extends object>(document: Doc<R, V>, variables: V, next: (r: R) => void, again: () => void = () => {}): () => void {
+/** Listens until the returned function is called; connects again by itself. `live` runs with the first message
+ *  of each connection (what happened before it may have been missed), after a gap, and when the bank ends it. */
+export function listen<R, V extends object>(document: Doc<R, V>, variables: V, next: (r: R) => void, live: () => void = () => {}): () => void {
   socket ??= createClient({
     url: `${location.origin.replace(/^http/, "ws")}/graphql`,
     lazy: true,
@@ -74,12 +75,17 @@ export function listen<R, V extends object>(document: Doc<R, V>, variables: V, n
     connectionParams: () => (token === null ? {} : { Authorization: `Bearer ${token}` }),
   });
   const client = socket;
+  let fresh = true;
+  let stopped = false;
   let connections = 0;
-  const forget = client.on("connected", () => { if (connections++ > 0) again(); });
+  const forget = client.on("connected", () => { fresh = true; if (connections++ > 0) live(); });
   const stop = client.subscribe<R>({ query: document.text, variables: variables as Record<string, unknown> }, {
-    next: (message) => { if (message.data != null) next(message.data); },
+    next: (message) => {
+      if (message.data != null) next(message.data);
+      if (fresh) { fresh = false; live(); }
+    },
     error: () => {},
-    complete: () => {},
+    complete: () => { if (!stopped) live(); },
   });
-  return () => { forget(); stop(); };
+  return () => { stopped = true; forget(); stop(); };
 }

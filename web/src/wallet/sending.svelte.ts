@@ -166,7 +166,7 @@ class Sending {
       }
       // The bank writes a payment down before it does anything else: no trace, no payment. The key
       // stays the same, so that even a request still on its way cannot pay twice.
-      if (answered >= 6) { this.outcome = "absent"; return; }
+      if (answered >= 5) { this.outcome = "absent"; return; }
     }
   }
 
