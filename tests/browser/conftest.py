@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import APIRequestContext, Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import APIRequestContext, Browser, BrowserContext, Locator, Page, ViewportSize, expect
 from tests.ops.bank import Running, hazina
 
 from hazina.api.web import bundle
 
-PHONE = {"width": 360, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 ANSWER_MS = 15_000
 """Enough for a busy machine; nothing waits longer than the page needs."""
 
@@ -227,4 +227,3 @@ async def funded(people: People, outside: Outside, bank: Bank) -> Person:
     await person.home()
     await person.has_sats(50_000)
     return person
-

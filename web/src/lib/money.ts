@@ -89,7 +89,7 @@ export function typed(input: string, unit: Unit): Typed {
   if (/^\d{1,3}(,\d{3})+$/.test(bare)) whole = bare.replaceAll(",", "");
   else if (/^\d{1,3}(,\d{3})+\.\d*$/.test(bare) || /^\d*\.\d*$/.test(bare)) {
     [whole = "", fraction = ""] = bare.replaceAll(",", "").split(".");
-    if (unit !== "BTC" && fraction.length === 3 && whole !== "") return { wrong: "unclear" };
+    if (unit !== "BTC" && fraction.length === 3 && /^[1-9]/.test(whole)) return { wrong: "unclear" };
   } else if (/^\d*,\d{1,2}$/.test(bare)) [whole = "", fraction = ""] = bare.split(",");
   else if (!/^\d+$/.test(bare)) return { wrong: "unclear" };
   if (whole === "" && fraction === "") return { wrong: "notNumber" };

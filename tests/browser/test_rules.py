@@ -1,0 +1,46 @@
+"""What the web app holds to without a browser: its rules, and the documents that it sends."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+
+from hazina.api.graphql.schema import build_schema
+
+WEB = Path(__file__).parents[2] / "web"
+SCHEMA = build_schema()
+
+
+def documents() -> dict[str, str]:
+    """Every document of the wallet by the name of its constant, fragments filled in."""
+    text = (WEB / "src" / "api" / "documents.ts").read_text()
+    pieces = dict(re.findall(r"const ([A-Z]+) = `([^`]*)`;", text))
+    found = dict(re.findall(r"export const (\w+) = doc<[\s\S]*?>\(\s*`([^`]*)`\);", text))
+    for name, document in found.items():
+        for _ in range(2):  # a piece may hold a piece
+            document = re.sub(r"\$\{([A-Z]+)\}", lambda hole: str(pieces[hole[1]]), document)
+        found[name] = document
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(documents()))
+def test_a_document_fits_the_schema(name: str) -> None:
+    assert validate(SCHEMA, parse(documents()[name])) == []
+
+
+def test_no_document_is_overlooked() -> None:
+    text = (WEB / "src" / "api" / "documents.ts").read_text()
+    assert len(documents()) == text.count("= doc<")
+
+
+def test_the_rules_of_money_and_destinations() -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("there is no npm here")
+    run = subprocess.run([npm, "test", "--silent"], cwd=WEB, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
