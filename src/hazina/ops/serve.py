@@ -53,12 +53,12 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
                 "database": place.cluster.process if place.cluster else None,
             }
 
-            async def ready() -> None:
+            async def history() -> None:  # before anybody else works: its clock is not ours
                 if with_demo:
                     await demo.make(bank, say)
-                say(_welcome(url, bank.settings))
 
-            return run(bank, listening, working=True, children=children, on_ready=ready)
+            ready = _saying(say, _welcome(url, settings))
+            return run(bank, listening, working=True, children=children, first=history, on_ready=ready)
 
 
 def serve_api(settings: Settings, say: Say) -> str | None:
@@ -133,9 +133,10 @@ def run(
     serving: bool = True,
     working: bool = False,
     children: Mapping[str, subprocess.Popen[bytes] | None] | None = None,
+    first: server.Background | None = None,
     on_ready: server.Background | None = None,
 ) -> str | None:
-    """Start the bank, serve, stop it. See ``server.serve``."""
+    """Start the bank, do what comes ``first``, serve, stop it. See ``server.serve``."""
     background = dict(bank.listening())
     if working:
         background |= bank.working()
@@ -146,6 +147,8 @@ def run(
     async def main() -> str | None:
         try:
             await bank.start()
+            if first is not None:
+                await first()
             surface = asgi(bank) if serving else None
             return await server.serve(surface, listening, health=looks(bank), background=background, on_ready=on_ready)
         finally:
