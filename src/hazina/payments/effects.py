@@ -16,14 +16,16 @@ PAYMENT_STATE = ClaimKind(
     take="""
     with asked as (
         select *, row_number() over (partition by id order by n) as turn
-        from jsonb_to_recordset(%(rows)s::jsonb) as r(n int, id uuid, "from" smallint, "to" smallint)),
+        from jsonb_to_recordset(%(rows)s::jsonb)
+            as r(n int, id uuid, "from" smallint, "to" smallint, fenced boolean, lease timestamptz)),
     locked as (
-        select p.id, p.state from payment p
+        select p.id, p.state, p.lease_until from payment p
         where p.id in (select id from asked) order by p.id for update),
     won as (
         update payment p set state = a."to", look_at = case when a."to" >= 2 then null else p.look_at end
         from asked a join locked l using (id)
-        where p.id = a.id and a.turn = 1 and l.state = a."from" returning a.n)
+        where p.id = a.id and a.turn = 1 and l.state = a."from"
+            and (a.fenced is not true or l.lease_until is not distinct from a.lease) returning a.n)
     select a.n, 1, jsonb_build_object('state', l.state)
     from asked a left join locked l using (id) where a.n not in (select n from won)
     """,

@@ -48,7 +48,12 @@ def hold_id(payment_id: UUID) -> UUID:
 
 
 def state_claim(payment: Payment, to: State) -> Claim:
-    return Claim("payment_state", {"id": str(payment.id), "from": payment.state, "to": to})
+    """A failure is also lost when the lease is another than the one that was judged: somebody has sent the
+    payment again meanwhile. Success is success, whoever sent it."""
+    values: dict[str, Any] = {"id": str(payment.id), "from": payment.state, "to": to}
+    if to is State.FAILED:
+        values |= {"fenced": True, "lease": payment.lease_until.isoformat() if payment.lease_until else None}
+    return Claim("payment_state", values)
 
 
 def invoice_claim(payment_hash: bytes, was: InvoiceState, to: InvoiceState) -> Claim:

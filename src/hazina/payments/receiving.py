@@ -46,7 +46,7 @@ from hazina.payments.model import (
     split_receipt,
 )
 from hazina.payments.ports import AlreadySettled, Change, Incoming, IncomingState, NodeRefused, NodeSilent
-from hazina.payments.sending import apply_news
+from hazina.payments.sending import take_news
 
 log = structlog.get_logger("hazina.payments")
 
@@ -186,7 +186,7 @@ async def take(parts: Parts, change: Change) -> None:
         async with parts.db.reading() as tx:
             payment = await store.payment_of_hash(tx, change.item.payment_hash)
         if payment is not None and payment.kind is Kind.LN_OUT and payment.state is State.SENT:
-            await apply_news(parts, payment, change.item)
+            await take_news(parts, payment, change.item)
     if change.cursor is not None:
         async with parts.db.transaction() as tx:
             await store.keep_cursor(tx, reader(parts), change.cursor)

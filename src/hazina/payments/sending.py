@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -377,12 +377,14 @@ async def _send(parts: Parts, payment: Payment) -> None:
     except (NodeSilent, NodeRefused) as error:
         log.warning("payment_unknown", payment=str(payment.id), why=str(error)[:200])
         return
-    sent = await _read(parts, payment.id)
     if isinstance(answer, Refused):
         log.info("payment_refused", payment=str(payment.id), reason=answer.reason.value, text=answer.text[:200])
-        await _conclude(parts, sent, Event.FAIL, reason=answer.reason.value)
-    else:
-        await _look(parts, sent)
+        ours = replace(payment, state=State.SENT, lease_until=until)
+        await _conclude(parts, ours, Event.FAIL, reason=answer.reason.value)
+        return
+    async with parts.db.transaction() as tx:  # our one call has arrived: nobody need wait for it any more
+        await store.end_lease(tx, payment.id, until, parts.clock.now() - timedelta(seconds=policy.lease_margin_s))
+    await _look(parts, await _read(parts, payment.id))
 
 
 async def _read(parts: Parts, payment_id: UUID) -> Payment:
@@ -393,24 +395,32 @@ async def _read(parts: Parts, payment_id: UUID) -> Payment:
 
 
 async def _look(parts: Parts, payment: Payment) -> None:
-    """Ask the node how a sent payment stands. Only its answer moves money, and "never heard of it" only
-    when no sender can be on its way any more."""
-    assert payment.payment_hash is not None
+    """Ask the node how a sent payment stands. Only its answer moves money. While a call may still be on its
+    way only success is believed: what has failed may be an earlier payment of the same hash, and what the
+    node never heard of may reach it yet."""
+    if payment.state.final:
+        return
+    assert payment.payment_hash is not None and payment.lease_until is not None
+    now, policy = parts.clock.now(), parts.policy
+    over = now >= payment.lease_until + timedelta(seconds=policy.lease_margin_s)  # before the node is asked
     try:
         news = await parts.lightning.outgoing(payment.payment_hash)
     except (NodeSilent, NodeRefused) as error:
         log.warning("payment_not_seen", payment=str(payment.id), why=str(error)[:200])
         await _look_later(parts, payment)
         return
-    if await apply_news(parts, payment, news):
+    if news.state is OutgoingState.SUCCEEDED:
+        await _succeed(parts, payment, news)
+    elif not over:
         return
-    over = payment.lease_until is not None and parts.clock.now() >= payment.lease_until + timedelta(
-        seconds=parts.policy.lease_margin_s
-    )
-    if news.state is OutgoingState.UNKNOWN and over:
+    elif news.state is OutgoingState.FAILED:
+        await _conclude(parts, payment, Event.FAIL, reason=(news.reason or Reason.OTHER).value)
+    elif news.state is OutgoingState.UNKNOWN:
         await _send(parts, payment)
-    elif over:
-        await _look_later(parts, payment)
+    else:
+        when = parts.clock.now() + postings.look_after(payment.attempts, policy.look_first_s, policy.look_max_s)
+        async with parts.db.transaction() as tx:
+            await store.look_when_due(tx, payment.id, now, when)
 
 
 async def _look_later(parts: Parts, payment: Payment) -> None:
@@ -420,21 +430,19 @@ async def _look_later(parts: Parts, payment: Payment) -> None:
         await store.look_again(tx, payment.id, when)
 
 
-async def apply_news(parts: Parts, payment: Payment, news: Outgoing) -> bool:
-    """Conclude by what the node says. False while it says nothing final."""
-    if payment.state.final:
-        return True
+async def take_news(parts: Parts, payment: Payment, news: Outgoing) -> None:
+    """News from the node's stream. It may be old: whatever is not success makes us ask again."""
     if news.state is OutgoingState.SUCCEEDED:
-        assert news.preimage is not None and news.fee is not None
-        fee = news.fee
-        if fee.n > payment.fee_max:
-            log.error("fee_above_limit", payment=str(payment.id), fee_msat=fee.n, limit_msat=payment.fee_max)
-        await _conclude(parts, payment, Event.SUCCEED, fee=fee, preimage=news.preimage)
-        return True
-    if news.state is OutgoingState.FAILED:
-        await _conclude(parts, payment, Event.FAIL, reason=(news.reason or Reason.OTHER).value)
-        return True
-    return False
+        await _succeed(parts, payment, news)
+    else:
+        await _look(parts, payment)
+
+
+async def _succeed(parts: Parts, payment: Payment, news: Outgoing) -> None:
+    assert news.preimage is not None and news.fee is not None
+    if news.fee.n > payment.fee_max:
+        log.error("fee_above_limit", payment=str(payment.id), fee_msat=news.fee.n, limit_msat=payment.fee_max)
+    await _conclude(parts, payment, Event.SUCCEED, fee=news.fee, preimage=news.preimage)
 
 
 async def _conclude(

@@ -96,6 +96,23 @@ async def take_lease(tx: Tx, payment_id: UUID, was: State, now: datetime, until:
     return changed == 1
 
 
+async def end_lease(tx: Tx, payment_id: UUID, lease_until: datetime, at: datetime) -> None:
+    """The lease until ``lease_until``, if it still stands, has ended at ``at``."""
+    await tx.execute(
+        "update payment set lease_until = %(at)s where id = %(id)s and state = 1 and lease_until = %(lease)s",
+        {"id": payment_id, "lease": lease_until, "at": at},
+    )
+
+
+async def look_when_due(tx: Tx, payment_id: UUID, now: datetime, look_at: datetime) -> None:
+    """As ``look_again``, unless a later moment stands already."""
+    await tx.execute(
+        """update payment set look_at = %(at)s, attempts = attempts + 1
+        where id = %(id)s and state < 2 and look_at <= %(now)s""",
+        {"id": payment_id, "now": now, "at": look_at},
+    )
+
+
 async def look_again(tx: Tx, payment_id: UUID, look_at: datetime) -> None:
     await tx.execute(
         "update payment set look_at = %(at)s, attempts = attempts + 1 where id = %(id)s and state < 2",
