@@ -56,9 +56,9 @@ EFFECTS = "hazina.payments.effects"
 SILENT = """        log.warning("payment_unknown", payment=str(payment.id), why=str(error)[:200])
         return
 """
-OVER = """    if news.state is OutgoingState.UNKNOWN and over:
-        await _send(parts, payment)
-"""
+NOT_OVER = "    elif not over:\n        return\n"
+RESEND = "    elif news.state is OutgoingState.UNKNOWN:\n        await _send(parts, payment)\n"
+GIVE_BACK = "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n"
 READ_FIRST = """    async with parts.db.transaction() as tx:
         seen = (await _balances(tx, [payer.wallet.ledger_account]))[payer.wallet.ledger_account]
     if seen.available < {}:
@@ -81,19 +81,25 @@ PLANTS: dict[str, Plant] = {
     ),
     "unknown-is-final": Plant(
         "The node has never heard of a payment, and it is given back before the sender's lease has ended.",
-        (Edit(SENDING, OVER, "    if news.state is OutgoingState.UNKNOWN:\n"
-              "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n"),),
+        (Edit(SENDING, NOT_OVER, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK + NOT_OVER),
+         Edit(SENDING, RESEND, "")),
     ),
     "credential-outlives-lease": Plant(
         "The node takes calls that come after the sender's lease; a payment it has not heard of by then is given back.",
         (Edit(SENDING, "not_after=until,", "not_after=until + timedelta(hours=1),"),
-         Edit(SENDING, OVER, "    if news.state is OutgoingState.UNKNOWN and over:\n"
-              "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n")),
+         Edit(SENDING, RESEND, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK)),
+    ),
+    "old-news": Plant(
+        "A failure is believed whenever it is told, also when it is that of an earlier payment of the same hash.",
+        (Edit(SENDING, NOT_OVER, "    elif not over and news.state is not OutgoingState.FAILED:\n        return\n"),
+         Edit(SENDING, "        await _succeed(parts, payment, news)\n    else:\n        await _look(parts, payment)\n",
+              "        await _succeed(parts, payment, news)\n    else:\n"
+              "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
     ),
     "no-state-guard": Plant(
-        "A payment may be concluded whatever its state is, and its hold is not looked at.",
-        (Edit(EFFECTS, 'where p.id = a.id and a.turn = 1 and l.state = a."from" returning a.n)',
-              "where p.id = a.id and a.turn = 1 returning a.n)"),),
+        "An invoice may be claimed whatever its state is.",
+        (Edit(EFFECTS, 'where i.payment_hash = a.hash and a.turn = 1 and l.state = a."from" returning a.n)',
+              "where i.payment_hash = a.hash and a.turn = 1 returning a.n)"),),
     ),
     "hash-unclaimed": Plant(
         "Two payments of one invoice may be on their way at once.",
@@ -104,8 +110,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "credit-twice": Plant(
         "A receipt is booked each time that the node tells of it.",
-        (Edit(POSTINGS, "claims=(invoice_claim(invoice.payment_hash, invoice.state, InvoiceState.PAID),),\n", ""),
-         Edit(POSTINGS, "    return derived(RECEIPTS, payment_hash.hex())", "    return new_id()"),
+        (Edit(POSTINGS, "    return derived(RECEIPTS, payment_hash.hex())", "    return new_id()"),
          Edit(RECEIVING, "        if invoice.state is InvoiceState.PAID:\n            return\n        whole", "        whole")),
     ),
     "cursor-first": Plant(
