@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from playwright.async_api import Route, expect
 
 from .conftest import Bank, Outside, People, Person
 
 
-async def test_a_held_payment_is_pending_until_it_is_settled(funded: Person, outside: Outside, bank: Bank) -> None:
-    invoice = await outside.invoice(5_000, "Held", hold=True)
-    await funded.choose(invoice)
-    await funded.slide()
-    await expect(funded.page.get_by_text("Your money is safe. Do not pay again.")).to_be_visible()
-    await expect(funded.page).to_have_title("Pending · Send – Hazina")
-    await expect(funded.page.get_by_text("Set aside in your wallet")).to_be_visible()
-    await outside.end(invoice, "settle")
+async def test_a_payment_in_flight_is_pending_until_it_is_paid_or_back(
+    funded: Person, outside: Outside, bank: Bank
+) -> None:
+    """Two payments in flight, each in a page of its own: one is settled in the end, the other comes back."""
+    other = replace(funded, page=await funded.page.context.new_page())
+    settled, returned = await outside.invoice(5_000, "Held", hold=True), await outside.invoice(4_000, hold=True)
+    for person, invoice in ((funded, settled), (other, returned)):
+        await person.choose(invoice)
+        await person.slide()
+    for person in (funded, other):
+        await expect(person.page.get_by_text("Set aside in your wallet")).to_be_visible()
+        await expect(person.page).to_have_title("Pending · Send – Hazina")
+        await expect(person.page.get_by_text("Your money is safe. Do not pay again.")).to_be_visible()
+    await outside.end(settled, "settle")
+    await outside.end(returned, "cancel")
     await expect(funded.page.get_by_text("Paid to Held")).to_be_visible()
+    await expect(other.page.get_by_text("All of it is back in your wallet.")).to_be_visible()
+    await other.page.get_by_role("link", name="Close").click()
+    await expect(other.page.get_by_role("link", name="Lightning payment").first).to_contain_text("Not sent, returned")
     assert bank.verify() == 0
-
-
-async def test_a_payment_that_comes_back_says_so(funded: Person, outside: Outside) -> None:
-    invoice = await outside.invoice(5_000, "Refused", hold=True)
-    await funded.choose(invoice)
-    await funded.slide()
-    await expect(funded.page.get_by_text("Set aside in your wallet")).to_be_visible()
-    await outside.end(invoice, "cancel")
-    await expect(funded.page.get_by_text("All of it is back in your wallet.")).to_be_visible()
-    await funded.page.get_by_role("link", name="Close").click()
-    await funded.has_sats(50_000)
-    await expect(funded.page.get_by_role("link", name="Lightning payment").first).to_contain_text("Not sent, returned")
 
 
 async def test_a_lost_answer_is_looked_for_and_not_paid_twice(funded: Person, people: People) -> None:
@@ -73,6 +73,35 @@ async def test_a_request_that_never_arrived_can_be_sent_again(funded: Person, pe
     await expect(funded.page.get_by_text("Paid to baraka")).to_be_visible()
     await receiver.has_sats(2_000)
     funded.excuse("net::ERR_FAILED")
+
+
+async def test_a_request_that_arrived_after_all_is_not_paid_twice(funded: Person, people: People) -> None:
+    """The network holds the request back until the wallet has said that nothing was paid; then both arrive."""
+    receiver = await (await people("juhudi")).start()
+    held: list[Route] = []
+
+    async def hold_once(route: Route) -> None:
+        if "mutation PayUser" not in (route.request.post_data or ""):
+            await route.continue_()
+        elif not held:
+            held.append(route)
+            await route.abort()
+        else:
+            await funded.page.context.request.fetch(held[0].request)
+            await route.continue_()
+
+    await funded.page.route("**/graphql", hold_once)
+    await funded.choose(receiver.name)
+    await funded.type_amount("1500", unit="sats")
+    await funded.slide()
+    await expect(funded.page.get_by_text("The bank never got this payment.")).to_be_visible(timeout=30_000)
+    await funded.page.get_by_role("button", name="Try again").click()
+    await expect(funded.page.get_by_text("Paid to juhudi")).to_be_visible()
+    await receiver.has_sats(1_500)
+    await funded.home()
+    await funded.has_sats(48_500)
+    funded.excuse("net::ERR_FAILED")
+    funded.excuse("409")
 
 
 async def test_paying_the_same_invoice_again_takes_nothing(funded: Person, outside: Outside) -> None:

@@ -42,9 +42,10 @@ export async function ask<R, V extends object>(document: Doc<R, V>, variables: V
   const { status, body } = await post("/graphql", { query: document.text, variables }, key);
   if (status === 401) { onLoggedOut(); throw new Refusal("NOT_AUTHENTICATED", "Log in again."); }
   if (status >= 500) throw new NoAnswer(`HTTP ${status}`);
-  const first = (body["errors"] as (ApiError & { extensions?: { code?: string } })[] | undefined)?.[0];
-  if (first) throw new Refusal(first.code ?? first.extensions?.code ?? (status === 409 ? "CONFLICT" : "UNKNOWN"), first.message);
+  // The key was used before: what it did then, only the history tells.
   if (status === 409) throw new Refusal("CONFLICT", "The request was taken before.");
+  const first = (body["errors"] as (ApiError & { extensions?: { code?: string } })[] | undefined)?.[0];
+  if (first) throw new Refusal(first.code ?? first.extensions?.code ?? "UNKNOWN", first.message);
   if (body["data"] == null) throw new NoAnswer(`HTTP ${status} without data`);
   return body["data"] as R;
 }

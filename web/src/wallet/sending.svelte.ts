@@ -15,6 +15,8 @@ export type Target = { kind: "user"; username: string } | { kind: "invoice"; inv
 /** "lost": no answer came, and we are looking for the payment. "absent": the bank answered that it has none. */
 export type Outcome = "sending" | "done" | "already" | "lost" | "absent" | "refused";
 
+// Refusals of the whole request after which the payment may exist all the same.
+const UNCLEAR = new Set(["CONFLICT", "UNKNOWN", "UNKNOWN_CLIENT_ERROR", "UNEXPECTED_CLIENT_ERROR", "DB_ERROR", "INTERNAL", "TIMEOUT"]);
 const SEEK_MS = [1000, 1500, 2000, 2500, 3000, 4000, 5000, 5000, 5000];
 const FOLLOW_MS = 2500;
 const after = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
@@ -33,6 +35,7 @@ class Sending {
   startedAt = 0;
 
   #key = "";
+  #taken = false;
   #to: { asset: Asset; id: string } | null = null;
   #run = 0;
 
@@ -106,8 +109,9 @@ class Sending {
       if (run === this.#run) this.#take(sent, run);
     } catch (error) {
       if (run !== this.#run) return;
-      if (error instanceof NoAnswer || (error instanceof Refusal && error.code === "CONFLICT")) {
+      if (error instanceof NoAnswer || (error instanceof Refusal && UNCLEAR.has(error.code))) {
         this.outcome = "lost";
+        this.#taken = error instanceof Refusal && error.code === "CONFLICT";
         await this.#seek(run);
       } else {
         this.outcome = "refused";
@@ -166,7 +170,8 @@ class Sending {
       }
       // The bank writes a payment down before it does anything else: no trace, no payment. The key
       // stays the same, so that even a request still on its way cannot pay twice.
-      if (answered >= 5) { this.outcome = "absent"; return; }
+      // A key that is used up, and no payment: the bank refused it then. Trying again takes a new key.
+      if (answered >= 4) { this.outcome = this.#taken ? "refused" : "absent"; return; }
     }
   }
 
