@@ -3,86 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx2
 import psycopg
 
+from faults.process import START_S, Process, wait_for
 from hazina.kernel.embedded import OWNER_ROLE, Cluster
 
-START_S = 60
+__all__ = ["Bank", "Customer", "Process", "wait_for"]
+
 ANSWER_S = 30
-
-
-def wait_for(what: Callable[[], Any], within_s: float, why: str, pause_s: float = 0.05) -> Any:
-    """What ``what`` returns once it is true. Fails after ``within_s``."""
-    end = time.monotonic() + within_s
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {within_s} s: {why}"
-        time.sleep(pause_s)
-
-
-@dataclass
-class Process:
-    """One ``hazina`` command with its output in a file; gone at the end of the block."""
-
-    arguments: list[str]
-    log: Path
-    environ: dict[str, str] = field(default_factory=dict)
-    running: subprocess.Popen[bytes] | None = None
-    output: IO[bytes] | None = None
-
-    def start(self) -> None:
-        self.output = self.log.open("ab")
-        self.running = subprocess.Popen(
-            [sys.executable, "-m", "hazina.cli", *self.arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **self.environ, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
-
-    def address(self, pattern: str) -> str:
-        """The last address that the process printed behind ``pattern``, once it is there."""
-        assert self.running is not None
-
-        def found() -> str | None:
-            assert self.running is not None
-            text = self.log.read_text(errors="replace")
-            assert self.running.poll() is None, f"it ended:\n{text[-2000:]}"
-            hits = re.findall(pattern + r"\s+(http://\S+)", text)
-            return hits[-1] if hits else None
-
-        return str(wait_for(found, START_S, f"{self.arguments} starts"))
-
-    def kill(self) -> None:
-        """As if the power went: no chance to tidy up."""
-        if self.running is not None and self.running.poll() is None:
-            self.running.send_signal(signal.SIGKILL)
-            self.running.wait(10)
-        if self.output is not None:
-            self.output.close()
-
-    def stop(self, within_s: float = 20) -> int:
-        assert self.running is not None
-        self.running.terminate()
-        code = self.running.wait(within_s)
-        if self.output is not None:
-            self.output.close()
-        return code
 
 
 class Bank:

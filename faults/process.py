@@ -1,0 +1,100 @@
+"""Processes that can be killed and frozen, always by their own id."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+START_S = 60
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], within_s: float, why: str, pause_s: float = 0.05) -> Any:
+    """What ``what`` returns once it is true. Fails after ``within_s``."""
+    end = time.monotonic() + within_s
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {within_s} s: {why}"
+        time.sleep(pause_s)
+
+
+@dataclass
+class Process:
+    """One ``hazina`` command with its output in a file."""
+
+    arguments: list[str]
+    log: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    running: subprocess.Popen[bytes] | None = None
+    output: IO[bytes] | None = None
+
+    def start(self) -> None:
+        self.output = self.log.open("ab")
+        self.running = subprocess.Popen(  # noqa: S603 (an argument list, no shell)
+            [sys.executable, "-m", "hazina.cli", *self.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self.running is not None and self.running.poll() is None
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def address(self, pattern: str) -> str:
+        """The last address that the process printed behind ``pattern``, once it is there."""
+
+        def found() -> str | None:
+            assert self.alive, f"{self.arguments} ended:\n{self.said()[-2000:]}"
+            hits = re.findall(pattern + r"\s+(http://\S+)", self.said())
+            return hits[-1] if hits else None
+
+        return str(wait_for(found, START_S, f"{self.arguments} starts"))
+
+    def kill(self) -> None:
+        """As if the power went: no chance to tidy up."""
+        if self.running is not None and self.running.poll() is None:
+            self.running.send_signal(signal.SIGKILL)
+            self.running.wait(10)
+        self._close()
+
+    def stop(self, within_s: float = 20) -> int:
+        assert self.running is not None
+        self.running.terminate()
+        code = self.running.wait(within_s)
+        self._close()
+        return code
+
+    def freeze(self) -> None:
+        """It stands still, and its connections with it, as under a stopped virtual machine."""
+        assert self.running is not None
+        self.running.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.running is not None
+        self.running.send_signal(signal.SIGCONT)
+
+    def _close(self) -> None:
+        if self.output is not None:
+            self.output.close()
+            self.output = None
