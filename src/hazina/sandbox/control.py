@@ -176,7 +176,11 @@ def _invoice(found: Invoice) -> dict[str, Any]:
 
 
 def _payment(payment: Payment) -> dict[str, Any]:
-    shown: dict[str, Any] = {"status": payment.status, "amountMsat": payment.amount_msat}
+    shown: dict[str, Any] = {
+        "status": payment.status,
+        "amountMsat": payment.amount_msat,
+        "createdAt": payment.created_ns // 10**9,
+    }
     if payment.preimage is not None:
         shown |= {"preimage": payment.preimage.hex(), "feeMsat": payment.fee_msat}
     if payment.status == "FAILED":
