@@ -34,6 +34,7 @@ from hazina.payments.ports import (
     NodeSilent,
     Outgoing,
     OutgoingState,
+    Paid,
     Refused,
 )
 
@@ -53,7 +54,7 @@ CALLS = (
     "/lnrpc.Lightning/GetInfo", "/lnrpc.Lightning/AddInvoice", "/lnrpc.Lightning/LookupInvoice",
     "/lnrpc.Lightning/ListInvoices", "/lnrpc.Lightning/SubscribeInvoices", "/invoicesrpc.Invoices/CancelInvoice",
     "/routerrpc.Router/SendPaymentV2", "/routerrpc.Router/TrackPaymentV2", "/routerrpc.Router/TrackPayments",
-    "/routerrpc.Router/EstimateRouteFee",
+    "/routerrpc.Router/EstimateRouteFee", "/lnrpc.Lightning/ListPayments",
 )  # fmt: skip
 """All that the bank asks of a node. A macaroon baked for exactly these can neither read more nor delete
 payments, which would let a hash be paid again."""
@@ -280,6 +281,31 @@ class Lnd:
             if not invoices:
                 return [_settled(line) for line in sorted(found, key=wire.settle_index)]
             offset = int(page["last_index_offset"])
+
+    async def paid_since(self, cursor: str | None) -> Paid:
+        """By payment index, which follows the start of payments, not their end."""
+        outside_call("lightning.paid_since")
+        found: list[tuple[int, Outgoing]] = []
+        place = _place(cursor)
+        kept_back: int | None = None
+        while True:
+            query = {"include_incomplete": "true", "index_offset": str(place), "max_payments": str(PAGE)}
+            page = await self._ask_plainly("GET", "/v1/payments", query={**query, "omit_hops": "true"})
+            try:
+                payments = [(int(line["payment_index"]), line["status"], line) for line in page["payments"]]
+                last = int(page["last_index_offset"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise NodeSilent("a list of payments that cannot be read") from error
+            for index, status, line in payments:
+                if status == "SUCCEEDED":
+                    found.append((index, wire.read_outgoing(line)))
+                elif status != "FAILED" and kept_back is None:
+                    kept_back = index - 1
+            if not payments:
+                until = place if kept_back is None else kept_back
+                again = frozenset(one.payment_hash for index, one in found if index > until)
+                return Paid(tuple(one for _, one in found), str(until), again)
+            place = max(last, place + 1)
 
     async def _settled_lines(self, after: int) -> AsyncGenerator[dict[str, Any], None]:
         """Settled invoices after a settle index (0: only news), as the node tells them."""

@@ -176,7 +176,8 @@ def read_outgoing(value: Mapping[str, Any]) -> Outgoing:
         if state is OutgoingState.FAILED:
             reason = _FAILURES.get(value.get("failure_reason", ""), Reason.OTHER)
             return Outgoing(payment_hash, state, amount, reason=reason)
-        return Outgoing(payment_hash, state, amount)
+        parts = sum(htlc["status"] == "IN_FLIGHT" for htlc in value.get("htlcs") or ())
+        return Outgoing(payment_hash, state, amount, parts=parts)
     except (KeyError, TypeError, ValueError) as error:
         raise NodeSilent(f"a payment that cannot be read: {type(error).__name__} {error}") from error
 

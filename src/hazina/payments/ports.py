@@ -14,7 +14,7 @@ Payment hashes and preimages are 32 raw bytes; amounts are millisatoshi.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -93,7 +93,8 @@ class OutgoingState(Enum):
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A payment of ours as the node sees it. ``fee`` and ``preimage`` are set when it succeeded, the
-    preimage checked against the hash; ``amount`` is without the fee. Only ``state`` decides."""
+    preimage checked against the hash; ``amount`` is without the fee. Only ``state`` decides. ``parts``: how
+    many parts (HTLCs) are on their way, where the node says so."""
 
     payment_hash: bytes
     state: OutgoingState
@@ -101,6 +102,17 @@ class Outgoing:
     fee: Msats | None = None
     preimage: bytes | None = None
     reason: Reason | None = None
+    parts: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What left the node after a place in its list. The next look begins at ``cursor``. Payments that had not
+    ended keep it back: what stands behind them will be told ``again``."""
+
+    items: tuple[Outgoing, ...]
+    cursor: str
+    again: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +202,23 @@ class Lightning(Protocol):
     async def info(self) -> NodeInfo:
         """The node's state; answers within a few seconds or raises. Do not send while it fails."""
         ...
+
+
+class Listing(Protocol):
+    """What a node says of its own past: for whoever compares it with the books. Calls raise as those of
+    ``Lightning``."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def settled_since(self, cursor: str | None) -> list[Change]:
+        """Every invoice settled after ``cursor``, oldest first; None: from the beginning."""
+        ...
+
+    async def paid_since(self, cursor: str | None) -> Paid:
+        """Every payment that succeeded after ``cursor``; None: from the beginning."""
+        ...
+
+    async def incoming(self, payment_hash: bytes) -> Incoming | None: ...
+
+    async def outgoing(self, payment_hash: bytes) -> Outgoing: ...

@@ -44,6 +44,7 @@ BANK: frozenset[Permission] = frozenset(
         "/routerrpc.Router/TrackPaymentV2",
         "/routerrpc.Router/TrackPayments",
         "/routerrpc.Router/EstimateRouteFee",
+        "/lnrpc.Lightning/ListPayments",
     )
 )
 """What a bank needs of its node, and no more. An operator bakes the same for a real one."""
