@@ -4,6 +4,7 @@ Owns payments, invoices and the statement. A payment is decided by rules, commit
 (hold or transfer), sent under a lease, and concluded only by what the node says.
 """
 
+from hazina.payments.checks import checks_since, verify
 from hazina.payments.common import Parts
 from hazina.payments.effects import CLAIMS, EFFECTS
 from hazina.payments.errors import (
@@ -37,7 +38,9 @@ from hazina.payments.model import (
     State,
     Via,
 )
+from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
+from hazina.payments.store import invoices_with, sent_with, waiting_since
 
 __all__ = [
     "CLAIMS",
@@ -70,5 +73,12 @@ __all__ = [
     "Sent",
     "State",
     "Via",
+    "checks_since",
     "drawing",
+    "invoices_with",
+    "receipt_id",
+    "sent_with",
+    "settlement_id",
+    "verify",
+    "waiting_since",
 ]

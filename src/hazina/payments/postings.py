@@ -40,6 +40,11 @@ def receipt_id(payment_hash: bytes) -> UUID:
     return derived(RECEIPTS, payment_hash.hex())
 
 
+def settlement_id(payment_id: UUID) -> UUID:
+    """Of the transaction by which a payment was paid."""
+    return derived(payment_id, "settle")
+
+
 def hold_id(payment_id: UUID) -> UUID:
     return derived(payment_id, "hold")
 
@@ -250,7 +255,7 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
     if fee.n > covered:
         legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - covered)))
     fee_charged = charged.n - payment.amount
-    unit_id = derived(payment.id, "settle")
+    unit_id = settlement_id(payment.id)
     return Unit(
         id=unit_id,
         txn=Txn(unit_id, payment.kind, tuple(legs), payment.price),
@@ -266,7 +271,7 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
 def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datetime) -> Unit:
     """The node's copy of the invoice is cancelled, so nobody outside can pay it any more."""
     assert payment.kind is Kind.LN_INSIDE
-    unit_id = derived(payment.id, "settle")
+    unit_id = settlement_id(payment.id)
     legs = (post_hold(payment.src, payment.dst, Msats(payment.amount), hold_id(payment.id)),)
     return Unit(
         id=unit_id,

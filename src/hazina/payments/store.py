@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -127,6 +128,34 @@ async def open_payments(tx: Tx) -> list[tuple[str, int, float]]:
         """select kind, state, count(*), extract(epoch from now() - min(created_at))
         from payment where state < 2 group by kind, state""",
     )
+
+
+async def waiting_since(tx: Tx, before: datetime, limit: int) -> list[Payment]:
+    """Open payments that were begun before ``before``, oldest first."""
+    return await tx.rows(
+        _payment,
+        _PAYMENT + " where state < 2 and created_at < %(before)s order by created_at limit %(limit)s",
+        {"before": before, "limit": limit},
+    )
+
+
+async def sent_with(tx: Tx, hashes: Sequence[bytes]) -> dict[bytes, list[UUID]]:
+    """By payment hash: our payments that went, or may have gone, to a node with it."""
+    found = await tx.rows(
+        lambda payment_hash, ids: (payment_hash, ids),
+        """select payment_hash, array_agg(id) from payment
+        where payment_hash = any(%(hashes)s) and kind = 3 group by payment_hash""",
+        {"hashes": list(hashes)},
+    )
+    return dict(found)
+
+
+async def invoices_with(tx: Tx, hashes: Sequence[bytes]) -> set[bytes]:
+    """Which of these hashes are of our invoices."""
+    found = await tx.rows(
+        bytes, "select payment_hash from invoice where payment_hash = any(%(hashes)s)", {"hashes": list(hashes)}
+    )
+    return set(found)
 
 
 # --- fee quotes -------------------------------------------------------------------------------------
