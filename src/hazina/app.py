@@ -31,6 +31,7 @@ from hazina.ledger import Books
 from hazina.payments import Parts, Payments
 from hazina.safety import Safety
 from hazina.settings import Settings
+from hazina.watch import Watch
 
 log = structlog.get_logger("hazina.app")
 
@@ -65,6 +66,7 @@ class Bank:
     prices: Prices
     payments: Payments
     safety: Safety
+    watch: Watch
     queue: procrastinate.App
     closing: tuple[Callable[[], Awaitable[None]], ...]
 
@@ -96,6 +98,7 @@ class Bank:
         return {
             "prices": lambda: every(PRICE_EVERY_S, "prices", self.prices.refresh),
             "watch": watch,
+            "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
             "jobs": jobs_work,
@@ -134,8 +137,9 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
             policy or payments.Policy(),
         )
     )
+    watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
-    _schedule(queue, db, clock, identity, prices)
+    _schedule(queue, db, clock, identity, prices, watching)
     closing = (lightning.close, sms.close, *(one.close for one in feeds))
     return Bank(
         settings,
@@ -150,12 +154,15 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         prices,
         paying,
         Safety(db, clock),
+        watching,
         queue,
         closing,
     )
 
 
-def _schedule(queue: procrastinate.App, db: Database, clock: Clock, identity: Identity, prices: Prices) -> None:
+def _schedule(
+    queue: procrastinate.App, db: Database, clock: Clock, identity: Identity, prices: Prices, watching: Watch
+) -> None:
     """What runs by the clock, once among all workers."""
 
     async def tidy() -> None:
@@ -168,6 +175,7 @@ def _schedule(queue: procrastinate.App, db: Database, clock: Clock, identity: Id
 
     jobs.retry_stalled(queue)
     jobs.schedule(queue, "hazina.tidy", "0 17 3 * * *", tidy)
+    jobs.schedule(queue, "hazina.prove", "0 41 2 * * *", watching.night)
 
 
 async def running(bank: Bank) -> contextlib.AsyncExitStack:

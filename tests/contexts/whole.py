@@ -83,6 +83,11 @@ class Whole:
         answer = await self.sandbox.post("/sandbox/api/lightning/invoices", json=body)
         return str(answer.raise_for_status().json()["paymentRequest"])
 
+    async def cancel(self, bolt11: str) -> None:
+        """The wallet outside does not want the money any more."""
+        payment_hash = decode(bolt11).payment_hash.hex()
+        (await self.sandbox.post(f"/sandbox/api/lightning/invoices/{payment_hash}/cancel")).raise_for_status()
+
     async def settle(self, bolt11: str) -> None:
         """The wallet outside takes the money of an invoice that it held."""
         payment_hash = decode(bolt11).payment_hash.hex()

@@ -85,6 +85,16 @@ async def now_cursor(tx: Tx) -> Cursor:
     return Cursor(int(await tx.value("select (pg_snapshot_xmin(pg_current_snapshot())::text::bigint) - 1")), 2**62)
 
 
+async def unread_for(tx: Tx) -> float:
+    """For how many seconds the oldest fact that no reader may see yet has been waiting: a transaction that
+    runs too long holds all of them back."""
+    waits = await tx.value(
+        """select extract(epoch from clock_timestamp() - min(at))::float8 from fact
+        where xid >= pg_snapshot_xmin(pg_current_snapshot())"""
+    )
+    return float(waits or 0)
+
+
 async def forget_facts(tx: Tx, before: datetime) -> int:
     """Drop facts that every reader has long passed."""
     return await tx.execute("delete from fact where at < %(before)s", {"before": before})

@@ -14,6 +14,16 @@ REQUEST_SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("hazina_http_requests_in_flight", "Requests being served now.")
 UP = Gauge("hazina_part_up", "1 while a part that the bank needs answers, else 0.", ["part"])
+INVARIANT_OK = Gauge("hazina_invariant_ok", "1 while it holds, 0 while it is broken, NaN while unknown.", ["name"])
+INVARIANT_CHECKED = Gauge("hazina_invariant_checked_seconds", "When it was last known, in unix time.", ["name"])
+RAIL_OPEN = Gauge("hazina_rail_open", "0 while no money leaves over it.", ["rail"])
+OPEN_PAYMENTS = Gauge("hazina_payments_open", "Payments that have not ended.", ["kind"])
+OPEN_AGE = Gauge("hazina_payments_open_age_seconds", "Age of the oldest of them; 0 when there is none.", ["kind"])
+MONEY = Gauge(
+    "hazina_money_minor_units",
+    "What is owed to customers, and the balances of the bank's own accounts, in minor units of the asset.",
+    ["asset", "of"],
+)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

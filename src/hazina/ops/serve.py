@@ -17,7 +17,7 @@ from hazina import __version__, app, demo, migrations
 from hazina.api import server
 from hazina.api.asgi import asgi
 from hazina.api.health import Health, Look
-from hazina.ops import Trouble, database, sandbox
+from hazina.ops import Trouble, database, figures, sandbox
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say, stopping_cleanly
 from hazina.settings import Settings
@@ -137,7 +137,7 @@ def run(
     on_ready: server.Background | None = None,
 ) -> str | None:
     """Start the bank, do what comes ``first``, serve, stop it. See ``server.serve``."""
-    background = dict(bank.listening())
+    background = dict(bank.listening()) | {"figures": lambda: figures.keep(bank)}
     if working:
         background |= bank.working()
     for name, process in (children or {}).items():

@@ -1,0 +1,44 @@
+"""The figures that every process shows at ``/metrics``, read from the database: whoever is asked tells the same."""
+
+from __future__ import annotations
+
+import math
+
+from hazina.app import Bank
+from hazina.kernel import metrics
+from hazina.kernel.background import every
+from hazina.payments import Kind, State
+from hazina.safety import Rail
+from hazina.watch import State as Standing
+
+EVERY_S = 15.0
+VALUES = {Standing.HOLDS: 1.0, Standing.BROKEN: 0.0}
+OPEN_KINDS = [f"{kind.name.lower()}_{state.name.lower()}" for kind in (Kind.LN_OUT, Kind.LN_INSIDE) for state in
+              (State.HELD, State.SENT)]  # fmt: skip
+
+
+async def keep(bank: Bank) -> None:
+    """For ever."""
+    await every(EVERY_S, "figures", lambda: read(bank))
+
+
+async def read(bank: Bank) -> None:
+    report = await bank.watch.report()
+    for one in report.standings:
+        if one.state is not Standing.ABSENT:
+            metrics.INVARIANT_OK.labels(one.invariant.name).set(VALUES.get(one.state, math.nan))
+            metrics.INVARIANT_CHECKED.labels(one.invariant.name).set(
+                one.checked_at.timestamp() if one.checked_at else math.nan
+            )
+    closed = {closure.rail for closure in report.closures}
+    for rail in Rail:
+        metrics.RAIL_OPEN.labels(rail.value).set(rail not in closed and Rail.BANK not in closed)
+    found = {kind: (count, age) for kind, count, age in await bank.payments.open_payments()}
+    for kind in OPEN_KINDS:
+        count, age = found.get(kind, (0, 0.0))
+        metrics.OPEN_PAYMENTS.labels(kind).set(count)
+        metrics.OPEN_AGE.labels(kind).set(age)
+    for money in await bank.watch.money():
+        metrics.MONEY.labels(money.asset, "customers").set(money.customers)
+        for name, amount in money.own.items():
+            metrics.MONEY.labels(money.asset, name).set(amount)

@@ -1,0 +1,163 @@
+"""The bank's invariants by name: what each means, where it is held, and what closes when it breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from hazina.safety import Closure, Rail
+
+
+class State(Enum):
+    HOLDS = "holds"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"  # the last look learned nothing: a part did not answer
+    NEVER = "never looked at"
+    ABSENT = "not applicable"  # there is nothing yet that it could be true of
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """``held``: what keeps it from breaking; ``checks``: what would notice, every minute and at night.
+    ``closes``: what no money leaves by while it is broken; None: somebody is only told."""
+
+    name: str
+    title: str
+    meaning: str
+    held: str
+    checks: tuple[str, ...]
+    closes: Rail | None = None
+    absent: str = ""
+
+
+INVARIANTS = (
+    Invariant(
+        "I1", "Zero sum",
+        "The entries of each transaction, and all balances of an asset, sum to zero.",
+        "statement trigger on ledger.entry; every minute for new entries; all balances at night",
+        ("zero-sum", "bank-sum"), Rail.BANK,
+    ),
+    Invariant(
+        "I2", "No debt",
+        "No customer's balance is under zero, with what is set aside counted as gone.",
+        "check constraint on ledger.account; every minute for new entries and a slice of accounts; all at night",
+        ("floor", "account-floor"), Rail.BANK,
+    ),
+    Invariant(
+        "I3", "Balances follow from entries",
+        "Each account says what its chain of entries says, and each entry what its transaction's leg says.",
+        "trigger on ledger.account; every minute for new entries and a slice of accounts; all at night",
+        (
+            "balance-chain", "held-chain", "sequence", "account-known", "account-row", "held-is-open-holds",
+            "transaction-known", "entry-is-leg", "leg-has-entries", "price",
+        ), Rail.BANK,
+    ),
+    Invariant(
+        "I4", "Payments end once",
+        "Each payment is in the books, and paid or given back once, for no more than its payer allowed; what is"
+        " set aside is the sum of open payments.",
+        "constraints on ledger.hold and payment, claims of the units; every minute for what moved, what is open and a"
+        " slice of accounts; all at night",
+        (
+            "payment-posted", "payment-ended-once", "payment-charged", "fee-limit", "payment-price", "line-agrees",
+            "payment-has-lines", "posting-has-payment", "suspense", "hold-opened", "hold-ended", "hold-kept",
+        ), Rail.BANK,
+    ),
+    Invariant(
+        "I5", "Node truth",
+        "What the node says that it received and paid is what the books say, but for what is under way.",
+        "every minute, from the node's own lists",
+        ("node-total",), Rail.LIGHTNING,
+    ),
+    Invariant(
+        "I6", "Nothing is missing on either side",
+        "Each payment and each settled invoice of the node has one posting, and each posting one of them.",
+        "every minute, item by item; preimages and receipts at night",
+        ("node-items", "payment-preimage", "invoice-preimage", "invoice-credited"), Rail.LIGHTNING,
+    ),
+    Invariant(
+        "I7", "Used once",
+        "A hash, a key, a transaction's id, a hold and a username are used once.",
+        "primary keys and unique indexes; every minute that they stand; each hash's payment every minute and at night",
+        ("unique", "hash-once"),
+    ),
+    Invariant(
+        "I8", "History only grows",
+        "Entries and transactions are only added to, and their number never falls.",
+        "triggers, and a role that cannot write the tables; every minute that the triggers are on; the number at night",
+        ("guards", "history-grows"),
+    ),
+    Invariant(
+        "I9", "Nothing hangs",
+        "No payment waits for more than ten minutes without money on its way.",
+        "every minute, by asking the node",
+        ("no-orphan-pending",),
+    ),
+    Invariant(
+        "I10", "Dollars are hedged", "Dollars owed and the hedge stay within a band.", "nothing yet", (),
+        absent="the bank has no hedge: dollars are issued only against dollars taken in",
+    ),
+    Invariant(
+        "I11", "Limits count what was paid",
+        "What counts against an account's limits is the value of its payments that did not fail.",
+        "claims of the units; every minute for new payments of the last day; all of the last day at night",
+        ("limit-used", "limit-has-payment"),
+    ),
+    Invariant(
+        "I12", "Everybody hears",
+        "Facts reach their listeners.",
+        "every minute, as the wait of the oldest fact that may not be read yet; no listener keeps a place of its own"
+        " yet",
+        ("facts-flow",),
+    ),
+)  # fmt: skip
+BY_CHECK = {check: one for one in INVARIANTS for check in one.checks}
+
+PLAIN = {
+    Rail.BANK: "An automatic check found that the books do not agree. Nothing is sent until people have looked.",
+    Rail.LIGHTNING: "The Lightning node and the books differ. Nothing is sent over Lightning until people have looked.",
+}
+"""What customers read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An invariant as it was last seen. ``checked_at``: when that was known."""
+
+    invariant: Invariant
+    state: State
+    checked_at: datetime | None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A check that failed and is not over. ``broken``: rows that break it, ``offending``: the first of them."""
+
+    id: int
+    invariant: str
+    check: str
+    description: str
+    at: datetime
+    broken: int
+    offending: list[dict[str, Any]]
+    closure_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """In minor units. ``customers``: what is owed to them; ``elsewhere``: by name of the bank's own accounts."""
+
+    asset: str
+    customers: int
+    own: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    standings: tuple[Standing, ...]
+    breaches: tuple[Breach, ...]
+    closures: tuple[Closure, ...]
+    at: datetime

@@ -1,0 +1,297 @@
+"""Looking, every minute and at night, and what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from hazina import ledger, payments, safety
+from hazina.kernel import events
+from hazina.kernel.checks import Check, checked
+from hazina.kernel.clock import Clock
+from hazina.kernel.db import Database, Tx
+from hazina.kernel.money import Asset
+from hazina.ledger import BANK
+from hazina.payments.ports import Incoming, Listing, NodeRefused, NodeSilent, OutgoingState
+from hazina.safety import Rail
+from hazina.watch import store, truth
+from hazina.watch.model import BY_CHECK, INVARIANTS, PLAIN, Breach, Invariant, Money, Report, Standing, State
+from hazina.watch.truth import Item, Place
+
+log = structlog.get_logger("hazina.watch")
+
+EVERY_S = 60.0
+STALE = timedelta(minutes=10)
+"""What was not known for so long is said to be unknown, whatever it was."""
+HANGS_AFTER = timedelta(minutes=10)
+HANGING_MAX = 50
+FACTS_WAIT_MAX_S = 60.0
+ENTRIES_PAGE = 10_000
+BOOKS = "watch:books"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+OWN = {
+    Asset.BTC: (BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, BANK.FEES_BTC),
+    Asset.USD: (BANK.ISSUED_USD, BANK.ROUNDING_USD),
+}
+
+
+@dataclass(slots=True)
+class Found:
+    """What one look learned: the checks, places to keep, and which parts told nothing."""
+
+    checks: list[Check]
+    places: dict[str, Any]
+    silent: dict[str, str]  # invariant's name -> why
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """``listing``: the node's own lists. ``name`` of the node is part of where its place is kept."""
+
+    db: Database
+    clock: Clock
+    listing: Listing
+
+    # -- every minute ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """For ever; for the one worker that leads."""
+        while True:
+            began = self.clock.steady()
+            try:
+                await self.look()
+            except Exception as error:  # the database is away: look again when it is back
+                log.warning("watch_stumbled", error=type(error).__name__, why=str(error)[:300])
+            await asyncio.sleep(max(EVERY_S - (self.clock.steady() - began), 1))
+
+    async def look(self) -> list[Breach]:
+        """Look at what is new since the last time; what is broken now."""
+        async with self.db.transaction() as tx:
+            await self._end_lifted(tx)
+        found = Found([], {}, {})
+        await self._part(found, "I1 I2 I3 I4 I7 I8 I11", self._books)
+        await self._part(found, "I5 I6", self._node)
+        await self._part(found, "I9", self._hanging)
+        await self._part(found, "I12", self._flows)
+        return await self._record(found)
+
+    async def night(self) -> list[Breach]:
+        """Prove everything anew from history. Minutes, beside the payments."""
+        found = Found([], {}, {})
+        await self._part(found, "I1 I2 I3 I4 I6 I7 I8 I11", self._everything)
+        return await self._record(found)
+
+    async def _part(self, found: Found, names: str, look: Callable[[Found], Awaitable[None]]) -> None:
+        """A part that fails leaves its invariants unknown, and the others to the other parts."""
+        try:
+            await look(found)
+        except (NodeSilent, NodeRefused) as error:
+            found.silent.update(dict.fromkeys(names.split(), f"the node does not say: {str(error)[:150]}"))
+        except Exception as error:
+            log.exception("look_failed", invariants=names)
+            found.silent.update(dict.fromkeys(names.split(), f"the look failed: {type(error).__name__}"))
+
+    async def _books(self, found: Found) -> None:
+        async with self.db.transaction() as tx:
+            kept = await store.place(tx, BOOKS) or {"since": BEGINNING.isoformat(), "above": 0}
+            plan = await ledger.recent(tx, datetime.fromisoformat(kept["since"]), kept["above"])
+        async with self.db.transaction() as tx:
+            await _one_snapshot(tx)
+            found.checks += await ledger.checks_since(tx, plan)
+            found.checks += await payments.checks_since(tx, plan, self.clock.now())
+            missing = await store.missing_indexes(tx)
+        found.checks.append(
+            checked("unique", "The indexes that keep things from being used twice stand.", len(store.UNIQUE),
+                    [{"missing": name} for name in missing])
+        )  # fmt: skip
+        found.places[BOOKS] = {"since": plan.until.isoformat(), "above": plan.to}
+
+    async def _everything(self, found: Found) -> None:
+        async with self.db.transaction() as tx:
+            found.checks += await ledger.verify(tx)
+            found.checks += await payments.verify(tx, self.clock.now())
+            entries, txns = await store.history(tx)
+            before = await store.place(tx, "watch:history") or {"entries": 0, "txns": 0}
+        shrunk = entries < before["entries"] or txns < before["txns"]
+        log.info("history", entries=entries, txns=txns)  # a figure outside the database, too
+        found.checks.append(
+            checked("history-grows", "There are no fewer entries and transactions than ever before.", entries,
+                    [{"entries": entries, "txns": txns, "before": before}] if shrunk else [])
+        )  # fmt: skip
+        if not shrunk:
+            found.places["watch:history"] = {"entries": entries, "txns": txns}
+
+    # -- the node -------------------------------------------------------------------------------
+
+    @property
+    def _reader(self) -> str:
+        return f"watch:node:{self.listing.name}"
+
+    async def _node(self, found: Found) -> None:
+        """The books first, then the node: so the node can only be ahead."""
+        account = int(BANK.LIGHTNING_BTC)
+        async with self.db.transaction() as tx:
+            await _one_snapshot(tx)
+            kept = await store.place(tx, self._reader)
+            place = Place.of(kept) if kept else Place()
+            now_at = (await ledger.balances(tx, [account]))[account]
+            booked: dict[str, int] = {}
+            seq = place.seq
+            while page := await ledger.entries_after(tx, account, seq, ENTRIES_PAGE):
+                seq = page[-1].seq
+                for entry in page:
+                    if entry.amount:
+                        booked[str(entry.txn)] = booked.get(str(entry.txn), 0) + entry.amount
+        place, did = await self._did(place, from_now=kept is None and now_at.seq == 0)
+        place, checks = truth.compare(replace(place, seq=seq), booked, now_at.balance, did, self.clock.now())
+        found.checks += checks
+        found.places[self._reader] = place.as_json()
+
+    async def _did(self, place: Place, *, from_now: bool) -> tuple[Place, list[Item]]:
+        """What the node did since ``place``. ``from_now``: books that never moved anything leave out what
+        the node did before them."""
+        settled = await self.listing.settled_since(place.settled)
+        paid = await self.listing.paid_since(place.paid)
+        came = {c.item.payment_hash: -c.item.received.n for c in settled if isinstance(c.item, Incoming)}
+        left = {one.payment_hash: one.amount.n + one.fee.n for one in paid.items if one.amount and one.fee is not None}
+        async with self.db.transaction() as tx:
+            ours = await payments.invoices_with(tx, list(came))
+            sent = await payments.sent_with(tx, list(left))
+        items = [Item(h.hex(), msat, (str(payments.receipt_id(h)),) if h in ours else ()) for h, msat in came.items()]
+        for payment_hash, msat in left.items():
+            names = tuple(str(payments.settlement_id(id_)) for id_ in sent.get(payment_hash, ()))
+            if payment_hash.hex() not in place.counted:
+                items.append(Item(payment_hash.hex(), msat, names))
+        moved = replace(
+            place,
+            settled=settled[-1].cursor if settled else place.settled,
+            paid=paid.cursor,
+            counted=tuple(sorted(payment_hash.hex() for payment_hash in paid.again)),
+        )
+        return moved, [item for item in items if item.names or not from_now]
+
+    async def _hanging(self, found: Found) -> None:
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            waiting = await payments.waiting_since(tx, now - HANGS_AFTER, HANGING_MAX)
+            closed = await safety.stopping(tx, Rail.LIGHTNING)
+        hanging = []
+        for payment in waiting:
+            if payment.state is payments.State.SENT and payment.payment_hash is not None:
+                news = await self.listing.outgoing(payment.payment_hash)
+                if news.state is not OutgoingState.UNKNOWN and news.parts != 0:
+                    continue  # parts are on their way, or the end is about to be booked
+            elif closed is not None:
+                continue  # it waits for operators
+            hanging.append({"payment_id": payment.id, "state": payment.state.name, "since": payment.created_at})
+        found.checks.append(
+            checked("no-orphan-pending", "No payment waits without money on its way.", len(waiting), hanging)
+        )
+
+    async def _flows(self, found: Found) -> None:
+        async with self.db.transaction() as tx:
+            waits_s = await events.unread_for(tx)
+        late = [{"waits_s": round(waits_s, 1)}] if waits_s > FACTS_WAIT_MAX_S else []
+        found.checks.append(checked("facts-flow", "No fact waits longer than a minute to be readable.", 1, late))
+
+    # -- what follows ---------------------------------------------------------------------------
+
+    async def _end_lifted(self, tx: Tx) -> None:
+        """Breaches whose closure two operators have lifted are over; what they saw of the node is accepted."""
+        standing = await store.breaches(tx)
+        lifted = await safety.lifted(tx, [one.closure_id for one in standing if one.closure_id is not None])
+        for breach in standing:
+            if breach.closure_id in lifted:
+                at, by = lifted[breach.closure_id]
+                await store.end_breach(tx, breach.id, at, by)
+                if breach.check == "node-total" and (kept := await store.place(tx, self._reader)):
+                    accepted = truth.lifted(Place.of(kept), breach.offending[0]["gap_msat"])
+                    await store.keep_place(tx, self._reader, accepted.as_json())
+
+    async def _record(self, found: Found) -> list[Breach]:
+        """Breaches, closures, states and places, in one commit."""
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            standing = {(one.invariant, one.check): one for one in await store.breaches(tx)}
+            for check in found.checks:
+                invariant = BY_CHECK[check.name]
+                known = standing.get((invariant.name, check.name))
+                if not check.ok:
+                    await self._note(tx, invariant, check, known, now)
+                elif known is not None and invariant.closes is None:
+                    await store.end_breach(tx, known.id, now, "watch")
+            for reader, place in found.places.items():
+                await store.keep_place(tx, reader, place)
+            left = await store.breaches(tx)
+            await self._keep_states(tx, found, {one.invariant for one in left}, now)
+        return left
+
+    async def _note(self, tx: Tx, invariant: Invariant, check: Check, known: Breach | None, now: datetime) -> None:
+        closure_id = known.closure_id if known else None
+        if known is None:
+            log.error("invariant_broken", invariant=invariant.name, check=check.name, rows=check.broken)
+            if invariant.closes is not None:
+                reason = PLAIN[invariant.closes]
+                closure_id = await safety.close(tx, invariant.closes, by=invariant.name, reason=reason, at=now)
+        await store.note_breach(tx, invariant.name, check, closure_id, now)
+
+    async def _keep_states(self, tx: Tx, found: Found, broken: set[str], now: datetime) -> None:
+        rows: dict[str, int] = {}
+        for check in found.checks:
+            name = BY_CHECK[check.name].name
+            rows[name] = max(rows.get(name, 0), check.checked)
+        for invariant in INVARIANTS:
+            name = invariant.name
+            if name in found.silent:
+                state = State.BROKEN if name in broken else State.UNKNOWN
+                await store.keep_state(tx, name, state.value, 0, found.silent[name], None)
+            elif name in rows:
+                state = State.BROKEN if name in broken else State.HOLDS
+                await store.keep_state(tx, name, state.value, rows[name], "", now)
+
+    # -- telling --------------------------------------------------------------------------------
+
+    async def report(self) -> Report:
+        """How everything stood when it was last looked at."""
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            states = await store.states(tx)
+            breaches = await store.breaches(tx)
+            closures = await safety.closures(tx)
+        standings = tuple(_standing(one, states.get(one.name), now) for one in INVARIANTS)
+        return Report(standings, tuple(breaches), tuple(closures), now)
+
+    async def money(self) -> list[Money]:
+        """What the bank owes its customers, and what its own accounts say. As all balances of an asset sum to
+        zero, the bank's few accounts tell what the many owe."""
+        async with self.db.transaction() as tx:
+            found = await ledger.balances(tx, list(BANK))
+        return [
+            Money(asset.name, -sum(found[own].balance for own in accounts), {
+                own.name.rpartition("_")[0].lower(): found[own].balance for own in accounts
+            })
+            for asset, accounts in OWN.items()
+        ]  # fmt: skip
+
+
+def _standing(one: Invariant, kept: tuple[str, datetime | None, str] | None, now: datetime) -> Standing:
+    if one.absent:
+        return Standing(one, State.ABSENT, None, one.absent)
+    if kept is None:
+        return Standing(one, State.NEVER, None)
+    state, at, said = State(kept[0]), kept[1], kept[2]
+    if state is State.HOLDS and (at is None or now - at > STALE):
+        return Standing(one, State.UNKNOWN, at, "no worker has looked for more than ten minutes")
+    return Standing(one, state, at, said)
+
+
+async def _one_snapshot(tx: Tx) -> None:
+    await tx.execute("set transaction isolation level repeatable read, read only")
+    await tx.execute("set local statement_timeout = 60000")
+    await tx.execute("set local work_mem = '64MB'")
+    await tx.execute("set local jit = off")
