@@ -10,14 +10,15 @@ import psycopg
 import pytest
 from tests.ledger.kinds import fund, pay, unit
 
+from hazina.kernel.checks import OFFENDING_MAX
 from hazina.kernel.db import Database
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.ledger import BANK, Books, Code, Txn, Unit, hold, open_account, post_hold, transfer, verify, void_hold
-from hazina.ledger.verify import OFFENDING_MAX
 
 ALL = {
     "zero-sum", "bank-sum", "balance-chain", "held-chain", "sequence", "floor", "account-known", "account-row",
+    "account-floor",
     "held-is-open-holds", "transaction-known", "entry-is-leg", "leg-has-entries", "hold-opened", "hold-ended",
     "hold-kept", "price", "guards",
 }  # fmt: skip

@@ -3,11 +3,12 @@ ids that Blink's clients check against the old UUID pattern (wallets, accounts, 
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from uuid_utils.compat import uuid7
 
-__all__ = ["UUID", "derived", "new_id", "public_id"]
+__all__ = ["UUID", "derived", "ids_between", "new_id", "public_id"]
 
 
 def new_id() -> UUID:
@@ -23,3 +24,9 @@ def public_id() -> UUID:
 def derived(root: UUID, role: str) -> UUID:
     """The id that ``root`` always gives for ``role``: the same step asked for twice names the same thing."""
     return uuid5(root, role)
+
+
+def ids_between(first: datetime, last: datetime) -> tuple[UUID, UUID]:
+    """Bounds that hold every ``new_id`` made between two moments (its first 48 bits are milliseconds)."""
+    low, high = (max(int(at.timestamp() * 1000), 0) for at in (first, last))
+    return UUID(int=low << 80), UUID(int=((high + 1) << 80) - 1)

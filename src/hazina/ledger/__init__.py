@@ -6,7 +6,9 @@ transaction of one's own. The same id again is the same movement. PostgreSQL its
 are only added, that each transaction sums to zero in each asset, and that no floor is passed.
 """
 
+from hazina.kernel.checks import Check
 from hazina.ledger.apply import apply_units
+from hazina.ledger.checks import Recent, checks_since, recent
 from hazina.ledger.errors import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 from hazina.ledger.model import (
     BANK,
@@ -25,8 +27,8 @@ from hazina.ledger.model import (
     void_hold,
 )
 from hazina.ledger.service import Books
-from hazina.ledger.store import balances, close_account, entries, open_account
-from hazina.ledger.verify import Check, verify
+from hazina.ledger.store import balances, close_account, entries, entries_after, open_account
+from hazina.ledger.verify import verify
 from hazina.ledger.writer import Figures, Limits
 
 __all__ = [
@@ -43,17 +45,21 @@ __all__ = [
     "Limits",
     "Op",
     "OutcomeUnknown",
+    "Recent",
     "Registry",
     "Result",
     "Txn",
     "Unit",
     "apply_units",
     "balances",
+    "checks_since",
     "close_account",
     "entries",
+    "entries_after",
     "hold",
     "open_account",
     "post_hold",
+    "recent",
     "transfer",
     "verify",
     "void_hold",

@@ -140,3 +140,15 @@ async def entries(tx: Tx, account: int, before: int | None, limit: int) -> list[
         """,
         {"account": account, "before": before, "limit": limit},
     )
+
+
+async def entries_after(tx: Tx, account: int, after: int, limit: int) -> list[Entry]:
+    """Oldest first, with a larger ``seq`` than ``after``."""
+    return await tx.rows(
+        Entry,
+        """
+        select account_id, seq, amount, balance_after, held, held_after, at, txn_id, leg from ledger.entry
+        where account_id = %(account)s and seq > %(after)s order by seq limit %(limit)s
+        """,
+        {"account": account, "after": after, "limit": limit},
+    )

@@ -2,54 +2,12 @@
 
 PostgreSQL's guards keep the program and the owner from breaking these invariants; this finds what was
 done behind them (triggers switched off, files damaged), and what a fault in ``post`` itself would do.
-
-Each scan reads its rows once and counts, for every invariant, those that break it; only then are the
-first offending rows fetched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, LiteralString
-
-from psycopg import sql
-from psycopg.rows import dict_row
-
+from hazina.kernel.checks import Check, Invariant, Scan, run
 from hazina.kernel.db import Tx
-
-OFFENDING_MAX = 20
-"""Rows that are shown of each broken invariant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant. ``checked``: rows looked at; ``broken``: rows that break it; ``offending``: the first of
-    those, as dictionaries."""
-
-    name: str
-    description: str
-    checked: int
-    broken: int
-    offending: list[dict[str, Any]]
-
-    @property
-    def ok(self) -> bool:
-        return self.broken == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    name: LiteralString
-    description: LiteralString
-    broken: LiteralString
-    """SQL: true of a row that breaks it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    rows: LiteralString
-    invariants: tuple[Invariant, ...]
-
 
 CHAINS = Scan(
     """
@@ -84,9 +42,20 @@ CHAINS = Scan(
     ),
 )
 
+ACCOUNT_ROW = Invariant(
+    "account-row",
+    "Each account says what its last entry says.",
+    "(balance, held, seq) is distinct from (last_balance, last_held, last_seq)",
+)
+ACCOUNT_FLOOR = Invariant(
+    "account-floor",
+    "No account's balance minus held is under its floor, nor its held money under zero.",
+    "held < 0 or balance - held < floor",
+)
+
 ACCOUNTS = Scan(
     """
-    select a.id as account_id, a.balance, a.held, a.seq, coalesce(e.balance_after, 0) as last_balance,
+    select a.id as account_id, a.balance, a.held, a.seq, a.floor, coalesce(e.balance_after, 0) as last_balance,
            coalesce(e.held_after, 0) as last_held, coalesce(e.seq, 0) as last_seq, coalesce(h.amount, 0) as open_holds
       from ledger.account a
       left join lateral (select balance_after, held_after, seq from ledger.entry
@@ -94,11 +63,8 @@ ACCOUNTS = Scan(
       left join (select src, sum(amount) as amount from ledger.hold where state = 0 group by src) h on h.src = a.id
     """,
     (
-        Invariant(
-            "account-row",
-            "Each account says what its last entry says.",
-            "(balance, held, seq) is distinct from (last_balance, last_held, last_seq)",
-        ),
+        ACCOUNT_ROW,
+        ACCOUNT_FLOOR,
         Invariant(
             "held-is-open-holds", "Each account's held money is the sum of its open holds.", "held <> open_holds"
         ),
@@ -235,25 +201,4 @@ async def verify(tx: Tx) -> list[Check]:
     await tx.execute("set local statement_timeout = 0")
     await tx.execute("set local work_mem = '128MB'")
     await tx.execute("set local jit = off")
-    return [check for scan in SCANS for check in await _run(tx, scan)]
-
-
-async def _run(tx: Tx, scan: Scan) -> list[Check]:
-    rows = sql.SQL(scan.rows)
-    counts = sql.SQL(", ").join(sql.SQL("count(*) filter (where " + one.broken + ")") for one in scan.invariants)
-    async with tx.raw.cursor() as cursor:
-        await cursor.execute(sql.SQL("select count(*), {} from ({}) as scanned").format(counts, rows))
-        checked, *broken = await cursor.fetchone() or ()
-    return [
-        Check(one.name, one.description, checked, n, await _offending(tx, rows, one) if n else [])
-        for one, n in zip(scan.invariants, broken, strict=True)
-    ]
-
-
-async def _offending(tx: Tx, rows: sql.SQL, invariant: Invariant) -> list[dict[str, Any]]:
-    query = sql.SQL("select * from ({}) as scanned where {} limit {}").format(
-        rows, sql.SQL(invariant.broken), sql.Literal(OFFENDING_MAX)
-    )
-    async with tx.raw.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query)
-        return await cursor.fetchall()
+    return await run(tx, SCANS)
