@@ -136,7 +136,15 @@ async def pay(world: World, request: Request) -> Answer:
 
 async def payments(world: World, request: Request) -> Answer:
     rows = world.store.rows("SELECT * FROM payments WHERE bolt11 <> '' ORDER BY created_ns DESC LIMIT ?", SHOWN)
-    return [{"from": row["node"], "paymentHash": row["hash"].hex(), **_payment(Payment(*row))} for row in rows]
+    return [
+        {
+            "from": row["node"],
+            "paymentHash": row["hash"].hex(),
+            "createdAt": row["created_ns"] // 10**9,
+            **_payment(Payment(*row)),
+        }
+        for row in rows
+    ]
 
 
 def _is_held(world: World, payment: Payment) -> bool:
@@ -176,11 +184,7 @@ def _invoice(found: Invoice) -> dict[str, Any]:
 
 
 def _payment(payment: Payment) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "status": payment.status,
-        "amountMsat": payment.amount_msat,
-        "createdAt": payment.created_ns // 10**9,
-    }
+    shown: dict[str, Any] = {"status": payment.status, "amountMsat": payment.amount_msat}
     if payment.preimage is not None:
         shown |= {"preimage": payment.preimage.hex(), "feeMsat": payment.fee_msat}
     if payment.status == "FAILED":
