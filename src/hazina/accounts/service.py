@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from hazina.access import Caller, spent
 from hazina.accounts import store
@@ -17,6 +19,7 @@ from hazina.accounts.errors import (
 from hazina.accounts.model import (
     NEW_LEVEL,
     Account,
+    Holder,
     LimitKind,
     Limits,
     LoggedIn,
@@ -33,6 +36,7 @@ from hazina.accounts.model import (
 from hazina.identity import Identity, InvalidPhone, User, clean_ip, parse_phone, token_hash, user_by_id, user_by_phone
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
+from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset
 from hazina.ledger import open_account
@@ -45,6 +49,20 @@ class Accounts:
     db: Database
     clock: Clock
     identity: Identity
+    _tickets: Gather[bytes, store.Ticket] = field(init=False, repr=False, compare=False)
+    _holders: Gather[UUID, Holder] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tickets", Gather(self._look_up_tickets))
+        object.__setattr__(self, "_holders", Gather(self._look_up_holders))
+
+    async def _look_up_tickets(self, hashes: Sequence[bytes]) -> dict[bytes, store.Ticket]:
+        async with self.db.reading() as tx:
+            return await store.tickets(tx, hashes, self.identity.live_since())
+
+    async def _look_up_holders(self, wallet_ids: Sequence[UUID]) -> dict[UUID, Holder]:
+        async with self.db.reading() as tx:
+            return await store.holders(tx, wallet_ids)
 
     # -- coming in ------------------------------------------------------------------------------
 
@@ -78,11 +96,12 @@ class Accounts:
         hashed = token_hash(token)
         if hashed is None:
             return None
-        async with self.db.reading() as tx:
-            found = await store.ticket(tx, hashed, self.identity.live_since())
-            if found is None:
-                return None
-            await self.identity.touch(tx, found.session_id, found.last_used_at)
+        found = await self._tickets.get(hashed)
+        if found is None:
+            return None
+        if self.identity.is_due(found.last_used_at):
+            async with self.db.transaction() as tx:
+                await self.identity.touch(tx, found.session_id, found.last_used_at)
         scopes = scopes_of(Status(found.status))
         return Caller(found.user_id, found.account_id, found.session_id, scopes, clean_ip(ip))
 
@@ -115,6 +134,11 @@ class Accounts:
         """Any customer's wallet that can receive. Raises RecipientUnknown, RecipientNotActive."""
         async with self.db.reading() as tx:
             return await recipient(tx, wallet_id)
+
+    async def holders(self, *wallet_ids: UUID) -> dict[UUID, Holder]:
+        """Those wallets that exist, each with its account. Asked for by many at once: one query."""
+        found = await asyncio.gather(*(self._holders.get(wallet_id) for wallet_id in wallet_ids))
+        return {holder.wallet.id: holder for holder in found if holder is not None}
 
     async def default_wallet(self, username: str, currency: Asset | None) -> Wallet:
         """The wallet behind a customer's name or phone number: the one of ``currency``, else the one

@@ -39,18 +39,19 @@ class Ticket:
     last_used_at: datetime
 
 
-async def ticket(tx: Tx, token_hash: bytes, live_since: datetime) -> Ticket | None:
-    """Session and account of a token, in one query: every request pays for this one. So it alone
-    reads a table of ``identity``."""
-    return await tx.one(
-        Ticket,
+async def tickets(tx: Tx, token_hashes: Sequence[bytes], live_since: datetime) -> dict[bytes, Ticket]:
+    """Session and account of each token that is valid, in one query: every request pays for this one.
+    So it alone reads a table of ``identity``."""
+    found = await tx.rows(
+        lambda token_hash, *row: (token_hash, Ticket(*row)),
         """
-        select s.id, s.user_id, a.id, a.status, s.last_used_at
+        select s.token_hash, s.id, s.user_id, a.id, a.status, s.last_used_at
         from session s join account a on a.user_id = s.user_id
-        where s.token_hash = %(hash)s and s.last_used_at > %(since)s and a.status <> 'closed'
+        where s.token_hash = any(%(hashes)s) and s.last_used_at > %(since)s and a.status <> 'closed'
         """,
-        {"hash": token_hash, "since": live_since},
+        {"hashes": list(token_hashes), "since": live_since},
     )
+    return dict(found)
 
 
 async def put_account(tx: Tx, account: Account) -> bool:

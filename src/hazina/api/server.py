@@ -74,6 +74,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_keep_alive=30,
+        proxy_headers=False,  # credentials.py judges who may say where a request came from
         timeout_graceful_shutdown=DRAIN_SECONDS,
         ws_max_size=65_536,
         ws_max_queue=8,

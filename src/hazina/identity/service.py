@@ -121,12 +121,15 @@ class Identity:
         """A session last used before this is over."""
         return self.clock.now() - timedelta(seconds=self.policy.session_idle_s)
 
+    def is_due(self, last_used_at: datetime) -> bool:
+        """Whether a session's use should be noted: at most once a minute."""
+        return last_used_at <= self.clock.now() - timedelta(seconds=TOUCH_S)
+
     async def touch(self, tx: Tx, session_id: UUID, last_used_at: datetime) -> None:
-        """Note that a session is in use, at most once a minute."""
-        now = self.clock.now()
-        since = now - timedelta(seconds=TOUCH_S)
-        if last_used_at <= since:
-            await store.touch_session(tx, session_id, now, since)
+        """Note that a session is in use, if that is due."""
+        if self.is_due(last_used_at):
+            now = self.clock.now()
+            await store.touch_session(tx, session_id, now, now - timedelta(seconds=TOUCH_S))
 
     async def sessions(self, user_id: UUID) -> list[Session]:
         """Live sessions, the one used last first."""

@@ -74,8 +74,7 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     memo_fits(order.memo)
     if order.wallet_id == order.recipient_wallet_id:
         raise SelfPayment()
-    async with parts.db.reading() as tx:
-        both = await holders(tx, [order.wallet_id, order.recipient_wallet_id])
+    both = await parts.accounts.holders(order.wallet_id, order.recipient_wallet_id)
     payer, payee = mine(both, caller, order.wallet_id), both.get(order.recipient_wallet_id)
     if payee is None:
         raise WalletUnknown()
