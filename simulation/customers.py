@@ -17,6 +17,7 @@ from hazina.identity import User
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import public_id
 from hazina.kernel.money import Cents, Msats
+from hazina.ledger import balances
 from hazina.ledger.errors import OutcomeUnknown
 from hazina.payments import Invoice, NewInvoice, PaymentInProgress, SendInternal, SendInvoice, Sent
 from simulation.outside import Payee, Payer
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 TRIES = 4
-ACTIONS = {
+ACTIONS = {  # how often, before the seed's own taste
     "internal": 18,
     "dollars": 6,
     "pay outside": 36,
     "be paid": 20,
     "be paid inside": 16,
+    "rush": 8,
     "cancel": 6,
     "history": 4,
 }
@@ -67,6 +69,7 @@ class Town:
     def __init__(self, world: World) -> None:
         self.world = world
         self.dice = world.faults.dice("customers")
+        self.ways = {what: weight * self.dice.choice((0, 1, 1, 3)) for what, weight in ACTIONS.items()}
         self.customers: list[Customer] = []
         self.wishes: list[Wish] = []
         self.open_bills: list[tuple[Customer, Invoice]] = []
@@ -104,7 +107,7 @@ class Town:
         await asyncio.wait(tasks)
 
     async def _act(self, dice: random.Random) -> None:
-        what = dice.choices(list(ACTIONS), list(ACTIONS.values()))[0]
+        what = dice.choices(list(self.ways), list(self.ways.values()))[0]
         who = dice.choice(self.customers)
         self.world.trace("customer", who.name, what)
         match what:
@@ -118,6 +121,8 @@ class Town:
                 await self._be_paid(dice, who)
             case "be paid inside":
                 await self._be_paid_inside(dice, who)
+            case "rush":
+                await self._rush(dice, who)
             case "cancel":
                 await self._cancel(dice)
             case _:
@@ -135,6 +140,27 @@ class Town:
         order = SendInternal(src.id, dst.id, amount, wish.memo, key)
         await self._ask(dice, wish, lambda p: p.payments.send_internal(who.caller, order))
 
+    async def _rush(self, dice: random.Random, who: Customer) -> None:
+        """Several payments at the same moment, of which the balance, or the day's limit, allows one."""
+        found = await self._quietly(lambda p: _means(p, who))
+        if found is None:
+            return
+        btc, usd, left_cents = found
+        dollars = dice.random() < 0.5
+        most = min(usd, left_cents) if dollars else btc
+        amount: Msats | Cents = Cents(most * 2 // 3) if dollars else Msats.from_sats(most * 2 // 3 // 1000)
+        if amount.n <= 0:
+            return
+        for _ in range(dice.randint(2, 4)):
+            other = dice.choice([c for c in self.customers if c is not who])
+            src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
+            wish = self._wish(dice)
+            order = SendInternal(src.id, dst.id, amount, wish.memo, wish.memo if wish.keyed else None)
+            self.world.spawn(
+                self._ask(dice, wish, lambda p, order=order: p.payments.send_internal(who.caller, order)),  # type: ignore[misc]
+                "customer",
+            )
+
     async def _pay_outside(self, dice: random.Random, who: Customer) -> None:
         msat = Msats.from_sats(self._sats(dice)).n + dice.choice((0, 0, 0, 1, 999))
         open_amount = dice.random() < 0.2
@@ -143,13 +169,13 @@ class Town:
         amount = Msats(msat) if open_amount else None
         if dice.random() < 0.3:
             await self._quietly(lambda p: p.payments.probe_fee(who.caller, who.btc.id, payee.text, amount))
-        for _ in range(dice.choice((1, 1, 2, 3))):  # whoever hears that it failed may try again
+        for _ in range(dice.choice((1, 2, 2, 3))):  # whoever hears that it failed may try again
             wish = self._wish(dice)
             order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.memo if wish.keyed else None)
             await self._ask(dice, wish, lambda p, order=order: p.payments.send_invoice(who.caller, order))  # type: ignore[misc]
             if dice.random() < 0.2:  # somebody else has the same invoice
                 who = dice.choice(self.customers)
-            await asyncio.sleep(dice.choice((0.1, 3, 40, 400)))
+            await asyncio.sleep(dice.choice((0.1, 1, 5, 40)))
 
     async def _bill(self, dice: random.Random, who: Customer) -> tuple[Invoice | None, int]:
         msat = dice.choice((999, 1_500, Msats.from_sats(self._sats(dice)).n, Msats.from_sats(self._sats(dice)).n))
@@ -171,9 +197,13 @@ class Town:
         bill, msat = await self._bill(dice, who)
         if bill is None:
             return
-        if dice.random() < 0.35:
-            self.world.spawn(self.payer.pay(bill.payment_hash, msat), "payer")
-            await asyncio.sleep(dice.uniform(0, 5))
+        if dice.random() < 0.2:
+            self.world.spawn(
+                self._quietly(lambda p: p.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash)), "customer"
+            )
+        if dice.random() < 0.4:
+            self.world.spawn(self.payer.pay(bill.payment_hash, msat, soon_s=0.3), "payer")
+            await asyncio.sleep(dice.uniform(0, 0.5) if dice.random() < 0.7 else dice.uniform(0, 5))
         for other in dice.sample(self.customers, dice.choice((1, 1, 2))):
             wish = self._wish(dice)
             amount = None if bill.amount else Msats(msat)
@@ -250,3 +280,12 @@ async def _account(process: Process, name: str, phone: str) -> Customer:
         account_id: UUID = await tx.value("select id from account where user_id = %(id)s", {"id": user.id})
     btc, usd = await process.accounts.wallets(account_id)
     return Customer(name, Caller(user.id, account_id, None, ALL_SCOPES, None), btc, usd)
+
+
+async def _means(process: Process, who: Customer) -> tuple[int, int, int]:
+    """Millisatoshi and cents that somebody has, and the cents that may still go to others today."""
+    async with process.db.transaction() as tx:
+        found = await balances(tx, [who.btc.ledger_account, who.usd.ledger_account])
+    limits = await process.accounts.limits(who.caller)
+    btc, usd = (found[wallet.ledger_account].available for wallet in (who.btc, who.usd))
+    return btc, usd, limits.internal_send.remaining.n

@@ -8,12 +8,24 @@ import random
 from hazina.kernel.money import Msats
 
 
+WEATHER = {
+    "network": (0.3, 1, 3, 8),
+    "database": (0.3, 1, 3),
+    "kills": (0.3, 1, 2),
+    "pauses": (0.3, 1, 3),
+    "node": (0.3, 1, 3),
+}
+"""How much of each kind of trouble a seed may have. Seeds differ, because much of one thing hides another."""
+
+
 class Faults:
-    """``calm``: what remains are short delays."""
+    """``calm``: what remains are short delays. ``rough``: this seed's weather."""
 
     def __init__(self, seed: int) -> None:
         self.calm = False
         self.seed = seed
+        weather = self.dice("weather")
+        self.rough = {name: weather.choice(levels) for name, levels in WEATHER.items()}
         self._database = self.dice("database")
         self._network = self.dice("network")
         self._octets = self.dice("octets")
@@ -27,11 +39,12 @@ class Faults:
         seconds = dice.expovariate(1 / 0.003)
         if self.calm:
             return seconds, ""
-        if dice.random() < 0.0025:
+        rough = self.rough["database"]
+        if dice.random() < 0.0025 * rough:
             seconds = dice.uniform(0, 300)
-        elif dice.random() < 0.03:
+        elif dice.random() < 0.03 * rough:
             seconds = dice.uniform(0, 0.5)
-        fate = dice.random()
+        fate = dice.random() / rough
         if what != "statement" or fate >= 0.0012:
             return seconds, ""
         return seconds, "lost before" if fate < 0.0005 else "lost after"
@@ -50,7 +63,7 @@ class Faults:
         there, back = dice.uniform(0.005, 0.2), dice.uniform(0.005, 0.2)
         if self.calm:
             return there, back, ""
-        luck = 4.0 if what == "pay" else 1.0
+        luck = self.rough["network"] * (4 if what == "pay" else 1)
         there, back = self._slow(there, luck), self._slow(back, luck)
         fate = dice.random() / luck
         return there, back, "request" if fate < 0.012 else "answer" if fate < 0.03 else ""
@@ -58,7 +71,7 @@ class Faults:
     def _slow(self, seconds: float, luck: float) -> float:
         fate = self._network.random() / luck
         if fate < 0.012:
-            return self._network.uniform(12, 90)
+            return self._network.uniform(12, self._network.choice((24, 90)))
         return self._network.uniform(1, 12) if fate < 0.03 else seconds
 
     def copies(self) -> int:

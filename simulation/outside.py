@@ -56,11 +56,11 @@ class Payer:
     def __init__(self, world: World, dice: random.Random) -> None:
         self.world, self.dice = world, dice
 
-    async def pay(self, payment_hash: bytes, amount: int) -> None:
+    async def pay(self, payment_hash: bytes, amount: int, soon_s: float = 5) -> None:
         dice, node = self.dice, self.world.node
         times = 2 if dice.random() < 0.15 else 1
         for _ in range(times):
-            await asyncio.sleep(dice.uniform(0.1, 5))
+            await asyncio.sleep(dice.uniform(0.05, soon_s))
             sent = int(amount * dice.choice((1, 1, 1, 1, 1, 1.5, 2.5, 0.5)))
             if not node.htlc_arrives(payment_hash, sent):
                 continue

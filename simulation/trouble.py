@@ -28,7 +28,7 @@ async def happen(world: World) -> None:
 async def _kills(world: World) -> None:
     dice = world.faults.dice("kills")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 50))
+        await asyncio.sleep(dice.expovariate(world.faults.rough["kills"] / 50))
         if world.faults.calm:
             return
         if not world.processes:
@@ -47,7 +47,7 @@ async def _restart(world: World, name: str, after_s: float) -> None:
 async def _pauses(world: World) -> None:
     dice = world.faults.dice("pauses")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 80))
+        await asyncio.sleep(dice.expovariate(world.faults.rough["pauses"] / 80))
         if world.faults.calm:
             return
         if world.processes:
@@ -68,7 +68,7 @@ async def _pause(world: World, process: Process, seconds: float) -> None:
 async def _node_falls(world: World) -> None:
     dice = world.faults.dice("node")
     while True:
-        await asyncio.sleep(dice.expovariate(1 / 250))
+        await asyncio.sleep(dice.expovariate(world.faults.rough["node"] / 250))
         if world.faults.calm:
             return
         world.trace("node falls")
