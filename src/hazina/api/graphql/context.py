@@ -105,7 +105,7 @@ class Context:
         return self._balances
 
     async def _fetch_balances(self, ids: list[int]) -> dict[int, int]:
-        async with self.bank.db.transaction() as tx:
+        async with self.bank.db.reading() as tx:
             return {id_: found.available for id_, found in (await balances(tx, ids)).items()}
 
     def forget(self) -> None:

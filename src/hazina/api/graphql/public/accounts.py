@@ -50,7 +50,7 @@ async def username_available(_: Any, context: Context, username: str) -> bool:
 async def wallets(me: Me, info: Info) -> tuple[Wallet, ...]:
     """With their balances, which are asked for nearly always: one transaction for both."""
     context = context_of(info)
-    async with context.bank.db.transaction() as tx:
+    async with context.bank.db.reading() as tx:
         found = await wallets_of(tx, me.caller.account_id)
         held = await balances(tx, [one.ledger_account for one in found])
     for id_, balance in held.items():
