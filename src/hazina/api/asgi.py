@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from hazina.api import status
 from hazina.api.bank import Bank
 from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.http import Endpoint
@@ -52,6 +53,7 @@ def asgi(bank: Bank) -> Starlette:
         WebSocketRoute("/graphql", live),
         WebSocketRoute("/graphqlws", live),
         *auth.routes(bank, middleware=[ANY_ORIGIN]),
+        *status.routes(bank),
         *([sandbox.route()] if sandbox is not None else []),
         *pages(bundle(), with_sandbox=sandbox is not None),
     ]

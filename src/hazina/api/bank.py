@@ -14,6 +14,7 @@ from hazina.ledger import Books
 from hazina.payments import Payments
 from hazina.payments.ports import Lightning
 from hazina.settings import Settings
+from hazina.watch import Watch
 
 
 class Bank(Protocol):
@@ -37,3 +38,5 @@ class Bank(Protocol):
     def lightning(self) -> Lightning: ...
     @property
     def payments(self) -> Payments: ...
+    @property
+    def watch(self) -> Watch: ...

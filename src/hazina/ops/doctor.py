@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ from typing import Any
 import psycopg
 
 from hazina import migrations
+from hazina.kernel.clock import SystemClock
+from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
 from hazina.ops import Trouble, database, sandbox, serve
 from hazina.ops.database import Place
+from hazina.safety import Safety
 from hazina.settings import Settings
+from hazina.watch import Report, State, report
 
 DISK_WARN_GB = 5.0
 DISK_BAD_GB = 0.5
@@ -47,6 +52,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
             for look in (server, durability, checksums, revisions, roles, connections, clock):
                 yield look(place, settings)
             yield from providers(settings, place)
+            if migrations.state(place.url).known and not migrations.state(place.url).pending:
+                yield from watched(place)
     except (Trouble, CannotStart) as error:
         yield Finding("database", Verdict.BAD, str(error), "Mend this first; the rest needs the database.")
 
@@ -155,6 +162,39 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         ]
 
     yield from asyncio.run(ask())
+
+
+def watched(place: Place) -> Iterator[Finding]:
+    """What is closed, what is broken, and when that was last known."""
+
+    async def ask() -> tuple[Report, int]:
+        db = Database(place.url, size=1)
+        await db.open()
+        try:
+            found = await Safety(db, SystemClock()).operators()
+            return await report(db, SystemClock()), sum(one.removed_at is None for one in found)
+        finally:
+            await db.close()
+
+    said, operators = asyncio.run(ask())
+    for closure in said.closures:
+        mend = f"When it is mended, two operators: `hazina safe-mode lift --rail {closure.rail.value} --operator NAME`."
+        text = f"closed since {closure.since:%Y-%m-%d %H:%M} UTC by {closure.by}: {closure.reason}"
+        yield Finding(f"rail {closure.rail.value}", Verdict.BAD, text, mend)
+    for breach in said.breaches:
+        rows = "; ".join(json.dumps(row, default=str) for row in breach.offending[:3])
+        mend = "`hazina verify` shows what does not agree."
+        yield Finding(breach.invariant, Verdict.BAD, f"{breach.check}, {breach.broken} rows: {rows}", mend)
+    dark = [one for one in said.standings if one.state in (State.UNKNOWN, State.NEVER)]
+    if dark:
+        text = ", ".join(f"{one.invariant.name} {one.said or one.state.value}" for one in dark)
+        mend = "Is a worker running? It looks every minute; the node's macaroon must allow lnrpc ListPayments."
+        yield Finding("watch", Verdict.WARN, text, mend)
+    elif not said.breaches:
+        yield Finding("watch", Verdict.WELL, "every invariant holds")
+    if operators < 2:
+        mend = "`hazina operator add NAME`, by two people."
+        yield Finding("operators", Verdict.WARN, f"{operators}: nobody could lift a closure", mend)
 
 
 MENDS = {

@@ -13,7 +13,7 @@ from hazina.kernel.paging import Page, Slice
 from hazina.ledger import BANK
 from hazina.payments import postings, receiving, sending, store
 from hazina.payments.common import Parts, may_move, party
-from hazina.payments.errors import PaymentUnknown, WrongCurrency
+from hazina.payments.errors import LightningUnavailable, PaymentUnknown, WrongCurrency
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -133,6 +133,14 @@ class Payments:
         """Book receipts that the watch may have missed; forget old fee quotes."""
         await receiving.sweep(self.parts)
         await receiving.forget(self.parts)
+
+    async def lightning_is_up(self) -> bool:
+        """Does the node answer, and see the chain? Asked at most once a second."""
+        try:
+            await self.parts.node_is_up()
+        except LightningUnavailable:
+            return False
+        return True
 
     async def open_payments(self) -> list[tuple[str, int, float]]:
         """Kind and state, how many, age of the oldest in seconds: for the figures."""

@@ -6,6 +6,6 @@ same commit. Composes the checks that the other contexts offer at their doors; n
 """
 
 from hazina.watch.model import INVARIANTS, Breach, Invariant, Money, Report, Standing, State
-from hazina.watch.service import Watch
+from hazina.watch.service import Watch, report
 
-__all__ = ["INVARIANTS", "Breach", "Invariant", "Money", "Report", "Standing", "State", "Watch"]
+__all__ = ["INVARIANTS", "Breach", "Invariant", "Money", "Report", "Standing", "State", "Watch", "report"]

@@ -258,13 +258,7 @@ class Watch:
 
     async def report(self) -> Report:
         """How everything stood when it was last looked at."""
-        now = self.clock.now()
-        async with self.db.transaction() as tx:
-            states = await store.states(tx)
-            breaches = await store.breaches(tx)
-            closures = await safety.closures(tx)
-        standings = tuple(_standing(one, states.get(one.name), now) for one in INVARIANTS)
-        return Report(standings, tuple(breaches), tuple(closures), now)
+        return await report(self.db, self.clock)
 
     async def money(self) -> list[Money]:
         """What the bank owes its customers, and what its own accounts say. As all balances of an asset sum to
@@ -277,6 +271,17 @@ class Watch:
             })
             for asset, accounts in OWN.items()
         ]  # fmt: skip
+
+
+async def report(db: Database, clock: Clock) -> Report:
+    """As ``Watch.report``, for whoever has no node."""
+    now = clock.now()
+    async with db.transaction() as tx:
+        states = await store.states(tx)
+        breaches = await store.breaches(tx)
+        closures = await safety.closures(tx)
+    standings = tuple(_standing(one, states.get(one.name), now) for one in INVARIANTS)
+    return Report(standings, tuple(breaches), tuple(closures), now)
 
 
 def _standing(one: Invariant, kept: tuple[str, datetime | None, str] | None, now: datetime) -> Standing:
