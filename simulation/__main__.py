@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 import time
-
 from typing import TYPE_CHECKING
 
 from simulation.plants import PLANTS, sow
@@ -20,6 +19,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--seed", type=int, default=1, metavar="FIRST", help="the first one")
     parser.add_argument("--plant", metavar="NAME", choices=sorted(PLANTS), help="a bug to plant: %(choices)s")
+    parser.add_argument("--seconds", type=float, help="begin no seed after this time")
     parser.add_argument("--tell", action="store_true", help="print everything that happens")
     chosen = parser.parse_args(arguments)
     plant = sow(chosen.plant) if chosen.plant else None
@@ -32,9 +32,16 @@ def main(arguments: list[str]) -> int:
         for seed in range(chosen.seed, chosen.seed + chosen.seeds):
             outcome = simulate(seed, server, tell=chosen.tell)
             outcomes.append(outcome)
-            tell(outcome, len(outcomes), time.monotonic() - began)
+            passed = time.monotonic() - began
+            tell(outcome, len(outcomes), passed)
+            if (plant is not None and outcome.wrong) or (chosen.seconds is not None and passed > chosen.seconds):
+                break
+    failed = [outcome.seed for outcome in outcomes if outcome.wrong]
+    for seed in failed:
+        planted = f" --plant {chosen.plant}" if chosen.plant else ""
+        print(f"replay: ./dev simulate --seeds 1 --seed {seed}{planted}")
     print(total(outcomes))
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    return 1 if failed else 0
 
 
 def tell(outcome: Outcome, n: int, seconds: float) -> None:

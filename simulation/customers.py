@@ -17,6 +17,7 @@ from hazina.identity import User
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import public_id
 from hazina.kernel.money import Cents, Msats
+from hazina.kernel.paging import Page
 from hazina.ledger import balances
 from hazina.ledger.errors import OutcomeUnknown
 from hazina.payments import Invoice, NewInvoice, PaymentInProgress, SendInternal, SendInvoice, Sent
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 TRIES = 4
+SentRequest = Callable[["Process"], Awaitable[Sent]]
 ACTIONS = {  # how often, before the seed's own taste
     "internal": 18,
     "dollars": 6,
@@ -47,6 +49,10 @@ class Wish:
     memo: str
     keyed: bool
     answers: list[Sent | Refusal | None] = field(default_factory=list)
+
+    @property
+    def key(self) -> str | None:
+        return self.memo if self.keyed else None
 
     @property
     def surely_nothing(self) -> bool:
@@ -79,19 +85,19 @@ class Town:
 
     async def move_in(self, door: Process, levels: list[int], sats: list[int]) -> None:
         for n, (level, amount) in enumerate(zip(levels, sats, strict=True)):
-            customer = await door.ask(lambda p, n=n: _account(p, f"customer-{n}", f"+2547000000{n:02d}"))  # type: ignore[misc]
-            self.world.server.admin.execute(
-                "update account set level = %s where id = %s", [level, customer.caller.account_id]
-            )
-            self.customers.append(customer)
-            invoice = await door.ask(
-                lambda p, c=customer, a=amount: p.payments.create_invoice(  # type: ignore[misc]
-                    c.caller, NewInvoice(c.btc.id, Msats.from_sats(a))
-                )
-            )
-            assert self.world.node.htlc_arrives(invoice.payment_hash, amount * 1000)
-            assert self.world.node.htlc_settles(invoice.payment_hash, amount * 1000)
-            await door.ask(lambda p, c=customer: p.payments.issue_dollars(c.usd.id, Cents(30_000), "salary"))  # type: ignore[misc]
+            await self._move_in(door, n, level, amount)
+
+    async def _move_in(self, door: Process, n: int, level: int, sats: int) -> None:
+        customer = await door.ask(lambda p: _account(p, f"customer-{n}", f"+2547000000{n:02d}"))
+        self.world.server.admin.execute(
+            "update account set level = %s where id = %s", [level, customer.caller.account_id]
+        )
+        self.customers.append(customer)
+        bill = NewInvoice(customer.btc.id, Msats.from_sats(sats))
+        invoice = await door.ask(lambda p: p.payments.create_invoice(customer.caller, bill))
+        assert self.world.node.htlc_arrives(invoice.payment_hash, sats * 1000)
+        assert self.world.node.htlc_settles(invoice.payment_hash, sats * 1000)
+        await door.ask(lambda p: p.payments.issue_dollars(customer.usd.id, Cents(30_000), "salary"))
 
     # -- a day's life ----------------------------------------------------------------------------
 
@@ -134,11 +140,11 @@ class Town:
     async def _internal(self, dice: random.Random, who: Customer, *, dollars: bool) -> None:
         other = dice.choice([c for c in self.customers if c is not who])
         wish = self._wish(dice)
-        key = wish.memo if wish.keyed else None
+        key = wish.key
         src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
         amount: Msats | Cents = Cents(dice.randint(1, 9_000)) if dollars else Msats.from_sats(self._sats(dice))
         order = SendInternal(src.id, dst.id, amount, wish.memo, key)
-        await self._ask(dice, wish, lambda p: p.payments.send_internal(who.caller, order))
+        await self._ask(dice, wish, _sends(who, order))
 
     async def _rush(self, dice: random.Random, who: Customer) -> None:
         """Several payments at the same moment, of which the balance, or the day's limit, allows one."""
@@ -155,11 +161,8 @@ class Town:
             other = dice.choice([c for c in self.customers if c is not who])
             src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
             wish = self._wish(dice)
-            order = SendInternal(src.id, dst.id, amount, wish.memo, wish.memo if wish.keyed else None)
-            self.world.spawn(
-                self._ask(dice, wish, lambda p, order=order: p.payments.send_internal(who.caller, order)),  # type: ignore[misc]
-                "customer",
-            )
+            order = SendInternal(src.id, dst.id, amount, wish.memo, wish.key)
+            self.world.spawn(self._ask(dice, wish, _sends(who, order)), "customer")
 
     async def _pay_outside(self, dice: random.Random, who: Customer) -> None:
         msat = Msats.from_sats(self._sats(dice)).n + dice.choice((0, 0, 0, 1, 999))
@@ -171,8 +174,8 @@ class Town:
             await self._quietly(lambda p: p.payments.probe_fee(who.caller, who.btc.id, payee.text, amount))
         for _ in range(dice.choice((1, 2, 2, 3))):  # whoever hears that it failed may try again
             wish = self._wish(dice)
-            order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.memo if wish.keyed else None)
-            await self._ask(dice, wish, lambda p, order=order: p.payments.send_invoice(who.caller, order))  # type: ignore[misc]
+            order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.key)
+            await self._ask(dice, wish, _pays(who, order))
             if dice.random() < 0.2:  # somebody else has the same invoice
                 who = dice.choice(self.customers)
             await asyncio.sleep(dice.choice((0.1, 1, 5, 40)))
@@ -198,32 +201,23 @@ class Town:
         if bill is None:
             return
         if dice.random() < 0.2:
-            self.world.spawn(
-                self._quietly(lambda p: p.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash)), "customer"
-            )
+            self.world.spawn(self._quietly(_cancels(who, bill)), "customer")
         if dice.random() < 0.4:
             self.world.spawn(self.payer.pay(bill.payment_hash, msat, soon_s=0.3), "payer")
             await asyncio.sleep(dice.uniform(0, 0.5) if dice.random() < 0.7 else dice.uniform(0, 5))
         for other in dice.sample(self.customers, dice.choice((1, 1, 2))):
             wish = self._wish(dice)
             amount = None if bill.amount else Msats(msat)
-            order = SendInvoice(other.btc.id, bill.payment_request, amount, wish.memo, wish.memo if wish.keyed else None)
-            asking = self._ask(
-                dice,
-                wish,
-                lambda p, o=other, order=order: p.payments.send_invoice(o.caller, order),  # type: ignore[misc]
-            )
-            self.world.spawn(asking, "customer")
+            order = SendInvoice(other.btc.id, bill.payment_request, amount, wish.memo, wish.key)
+            self.world.spawn(self._ask(dice, wish, _pays(other, order)), "customer")
             await asyncio.sleep(dice.choice((0, 0, 1, 30)))
 
     async def _cancel(self, dice: random.Random) -> None:
         if self.open_bills:
             who, bill = dice.choice(self.open_bills)
-            await self._quietly(lambda p: p.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash))
+            await self._quietly(_cancels(who, bill))
 
     async def _history(self, who: Customer) -> None:
-        from hazina.kernel.paging import Page
-
         await self._quietly(lambda p: p.payments.lines(who.caller, None, Page(first=20)))
         await self._quietly(lambda p: p.accounts.limits(who.caller))
 
@@ -234,7 +228,7 @@ class Town:
         self.wishes.append(wish)
         return wish
 
-    async def _ask(self, dice: random.Random, wish: Wish, request: Callable[[Process], Awaitable[Sent]]) -> None:
+    async def _ask(self, dice: random.Random, wish: Wish, request: SentRequest) -> None:
         """Until an answer comes; a keyed request also twice at once."""
         if wish.keyed and dice.random() < 0.15:
             self.world.spawn(self._ask_once(wish, request), "customer")
@@ -244,8 +238,8 @@ class Town:
                 return
             await asyncio.sleep(dice.uniform(0.2, 3) * 4**attempt)
 
-    async def _ask_once(self, wish: Wish, request: Callable[[Process], Awaitable[Sent]]) -> Sent | Refusal | None:
-        answer = await self._through_a_door(request)
+    async def _ask_once(self, wish: Wish, request: SentRequest) -> Sent | Refusal | None:
+        answer: Sent | Refusal | None = await self._through_a_door(request)
         wish.answers.append(answer)
         said = answer.status if isinstance(answer, Sent) else type(answer).__name__
         self.world.trace("answer", wish.memo, said)
@@ -267,6 +261,18 @@ class Town:
             return refusal
         except (ConnectionError, TimeoutError, psycopg.Error):
             return None
+
+
+def _sends(who: Customer, order: SendInternal) -> SentRequest:
+    return lambda process: process.payments.send_internal(who.caller, order)
+
+
+def _pays(who: Customer, order: SendInvoice) -> SentRequest:
+    return lambda process: process.payments.send_invoice(who.caller, order)
+
+
+def _cancels(who: Customer, bill: Invoice) -> Callable[[Process], Awaitable[None]]:
+    return lambda process: process.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash)
 
 
 async def _account(process: Process, name: str, phone: str) -> Customer:

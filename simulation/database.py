@@ -190,9 +190,7 @@ class Server:
         self.lock_waits += 1
         loop = asyncio.get_running_loop()
         parked = Parked(session, gen, found, loop.create_future())
-        parked.timer = loop.call_later(
-            session.lock_timeout_s, self._give_up, parked, context=self.world_.context
-        )
+        parked.timer = loop.call_later(session.lock_timeout_s, self._give_up, parked, context=self.world_.context)
         self.parked.append(parked)
         self.world_.trace("parked", session.process.name, session.number)
         try:
@@ -309,9 +307,7 @@ class Server:
 
     # -- LISTEN and NOTIFY -----------------------------------------------------------------------
 
-    async def listen(
-        self, url: str, channels: Any, heard: Callable[[str, str], None], gap: Callable[[], None]
-    ) -> None:
+    async def listen(self, url: str, channels: Any, heard: Callable[[str, str], None], gap: Callable[[], None]) -> None:
         """In place of ``hazina.kernel.db.listen``: told after commits of the writers, not always."""
         process = _process()
         entry = (process, heard)
@@ -400,9 +396,9 @@ def _wiping(admin: psycopg.Connection[Any]) -> bytes:
 
 def install(server: Server) -> None:
     """For the rest of this (operating-system) process, asynchronous connections go through ``server``."""
-    original = psycopg.AsyncConnection.connect.__func__  # type: ignore[attr-defined]
+    original: Any = psycopg.AsyncConnection.__dict__["connect"].__func__
 
-    async def connect(cls: Any, conninfo: str = "", *, options: str = "", **named: Any) -> Any:
+    async def connect(cls: Any, conninfo: str = "", /, *, options: str = "", **named: Any) -> Any:
         named.pop("connect_timeout", None)
         named.pop("keepalives_idle", None)
         return await server.connect(original.__get__(cls), conninfo, options, named)
@@ -422,10 +418,15 @@ def install(server: Server) -> None:
     async def pipeline(self: Any) -> AsyncIterator[None]:
         yield None
 
-    for name, value in {"connect": classmethod(connect), "wait": wait, "pipeline": pipeline}.items():
-        setattr(psycopg.AsyncConnection, name, value)
-    waiting.wait_conn_async = wait_conn  # type: ignore[assignment]
-    for module in (psycopg_pool.base, psycopg_pool.pool_async, psycopg_pool.sched_async):
-        module.monotonic = lambda: asyncio.get_running_loop().time()  # type: ignore[attr-defined]
-    events.listen = server.listen  # type: ignore[assignment]
-    writer.LOCK_TIMEOUT_HALVES_MS = 0  # virtual time keeps it
+    ours: list[tuple[Any, str, Any]] = [
+        (psycopg.AsyncConnection, "connect", classmethod(connect)),
+        (psycopg.AsyncConnection, "wait", wait),
+        (psycopg.AsyncConnection, "pipeline", pipeline),
+        (waiting, "wait_conn_async", wait_conn),
+        (events, "listen", server.listen),
+        (writer, "LOCK_TIMEOUT_HALVES_MS", 0),  # virtual time keeps it
+    ]
+    pools = (psycopg_pool.base, psycopg_pool.pool_async, psycopg_pool.sched_async)
+    ours += [(module, "monotonic", lambda: asyncio.get_running_loop().time()) for module in pools]
+    for owner, name, value in ours:
+        setattr(owner, name, value)

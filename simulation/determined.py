@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 from hazina.kernel import ids
@@ -31,11 +32,17 @@ def determined(seed: int, loop: VirtualLoop) -> Iterator[None]:
     def uuid4() -> UUID:
         return UUID(int=dice.getrandbits(128), version=4)
 
-    before = ids.uuid4, ids.uuid7, receiving.secrets
+    ours: list[tuple[Any, str, Any]] = [
+        (ids, "uuid4", uuid4),
+        (ids, "uuid7", uuid7),
+        (receiving, "secrets", SimpleNamespace(token_bytes=dice.randbytes)),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in ours]
     random.seed(seed)
-    ids.uuid4, ids.uuid7 = uuid4, uuid7
-    receiving.secrets = SimpleNamespace(token_bytes=dice.randbytes)  # type: ignore[assignment]
+    for module, name, value in ours:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        ids.uuid4, ids.uuid7, receiving.secrets = before
+        for module, name, value in before:
+            setattr(module, name, value)

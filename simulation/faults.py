@@ -7,7 +7,6 @@ import random
 
 from hazina.kernel.money import Msats
 
-
 WEATHER = {
     "network": (0.3, 1, 3, 8),
     "database": (0.3, 1, 3),

@@ -12,7 +12,9 @@ import selectors
 from collections.abc import Callable
 from contextvars import Context, ContextVar
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVarTuple, Unpack
+
+Ts = TypeVarTuple("Ts")
 
 EPOCH = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """The time of day when virtual time is zero."""
@@ -92,13 +94,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # asyncio's own two lines, with handles that ask the gate. Not thread-safe; nothing here has threads.
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined]  # asyncio.BaseEventLoop's queue
         return handle
 
     def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = _Timer(when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # asyncio.BaseEventLoop's heap
@@ -106,7 +114,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return timer
 
     def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.virtual + delay, callback, *args, context=context)
 

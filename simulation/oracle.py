@@ -87,7 +87,7 @@ async def after_quiet(world: World, town: Town, tx: Tx) -> Verdict:
             world.fail(f"I8 {check.name}: {check.offending[:3]}")
     after_step(world)
     verdict = Verdict(payments=await tx.value("select count(*) from payment"))
-    payments = await tx.rows(_Row, f"select {_Row.COLUMNS} from payment order by id")
+    payments = await tx.rows(_Row, _Row.QUERY)
     await _node_truth(world, tx, payments, verdict)
     _ends(world, payments)
     _answers(world, town, payments)
@@ -101,10 +101,11 @@ async def after_quiet(world: World, town: Town, tx: Tx) -> Verdict:
 class _Row:
     """A payment, as it stands."""
 
-    COLUMNS: LiteralString = (
-        "id, kind, state, asset, amount, fee, account_id, to_account_id, payment_hash, memo, price_cents, price_source,"
-        " price_at"
-    )
+    QUERY: LiteralString = """
+        select id, kind, state, asset, amount, fee, account_id, to_account_id, payment_hash, memo,
+            price_cents, price_source, price_at
+        from payment order by id
+    """
 
     def __init__(self, *row: Any) -> None:
         (self.id, kind, state, asset, self.amount, self.fee, self.account_id, self.to_account_id, hash_, self.memo,
@@ -198,9 +199,9 @@ async def _limits(world: World, tx: Tx, payments: list[_Row]) -> None:
             continue
         own = p.account_id == p.to_account_id
         kind = "withdrawal" if p.kind is Kind.LN_OUT else "trade" if own else "intraledger"
-        amount = Cents(p.amount) if p.asset is Asset.USD else p.price and cents_of(Msats(p.amount), p.price)
-        assert amount is not None, "a limit needs a price"
-        wanted[p.id] = (f"{kind}:{p.account_id}", amount.n)
+        assert p.price is not None, "a limit needs a price"
+        cents = Cents(p.amount) if p.asset is Asset.USD else cents_of(Msats(p.amount), p.price)
+        wanted[p.id] = (f"{kind}:{p.account_id}", cents.n)
     for unit in sorted({*used, *wanted}):
         if used.get(unit) != wanted.get(unit):
             world.fail(f"I11 payment {unit} counts {used.get(unit)}, and should {wanted.get(unit)}")
@@ -222,9 +223,7 @@ async def _statements(world: World, tx: Tx) -> None:
 
 async def _facts(world: World, tx: Tx, payments: list[_Row]) -> None:
     """I12: one fact for each thing that happened; every living process handed out all, once, in order."""
-    told = await tx.rows(
-        lambda *row: row, "select xid::text::bigint, id, topic, body from fact order by xid, id"
-    )
+    told = await tx.rows(lambda *row: row, "select xid::text::bigint, id, topic, body from fact order by xid, id")
     lines: Counter[str] = Counter(row[3]["line_id"] for row in told if row[2] == "line")
     rows = set(await tx.rows(str, "select id from line"))
     if set(lines) != rows or any(n != 1 for n in lines.values()):

@@ -52,13 +52,17 @@ SENDING = "hazina.payments.sending"
 RECEIVING = "hazina.payments.receiving"
 POSTINGS = "hazina.payments.postings"
 EFFECTS = "hazina.payments.effects"
+SERVICE = "hazina.ledger.service"
 
 SILENT = """        log.warning("payment_unknown", payment=str(payment.id), why=str(error)[:200])
         return
 """
+NOT_SEEN = '        log.warning("payment_not_seen"'
+FLOOR = "                elsif a_balance[s] - a_held[s] - x < a_floor[s] then c := 10;\n"
+MOVED = "                end if;\n                moved := x;"
 NOT_OVER = "    elif not over:\n        return\n"
 RESEND = "    elif news.state is OutgoingState.UNKNOWN:\n        await _send(parts, payment)\n"
-GIVE_BACK = "        await _conclude(parts, payment, Event.FAIL, reason='unknown')\n"
+GIVE_BACK = "        await _conclude(parts, payment, Event.FAIL, reason='given up')\n"
 READ_FIRST = """    async with parts.db.transaction() as tx:
         seen = (await _balances(tx, [payer.wallet.ledger_account]))[payer.wallet.ledger_account]
     if seen.available < {}:
@@ -76,8 +80,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "silence-is-failure": Plant(
         "A node that cannot be asked how a payment stands counts as a failure.",
-        (Edit(SENDING, '        log.warning("payment_not_seen"',
-              '        await _conclude(parts, payment, Event.FAIL, reason="away")\n        log.warning("payment_not_seen"'),),
+        (Edit(SENDING, NOT_SEEN, GIVE_BACK + NOT_SEEN),),
     ),
     "unknown-is-final": Plant(
         "The node has never heard of a payment, and it is given back before the sender's lease has ended.",
@@ -111,7 +114,7 @@ PLANTS: dict[str, Plant] = {
     "credit-twice": Plant(
         "A receipt is booked each time that the node tells of it.",
         (Edit(POSTINGS, "    return derived(RECEIPTS, payment_hash.hex())", "    return new_id()"),
-         Edit(RECEIVING, "        if invoice.state is InvoiceState.PAID:\n            return\n        whole", "        whole")),
+         Edit(RECEIVING, "        if invoice.state is InvoiceState.PAID:\n            return\n", "")),
     ),
     "cursor-first": Plant(
         "The place in the node's stream is stored before the receipt is booked.",
@@ -127,14 +130,14 @@ PLANTS: dict[str, Plant] = {
     ),
     "fact-before-commit": Plant(
         "Facts are told before what they tell of is committed.",
-        (Edit("hazina.ledger.service", "        return await self._writer.submit(unit)",
+        (Edit(SERVICE, "        return await self._writer.submit(unit)",
               "        import dataclasses\n        from hazina.ledger import store\n"
               "        facts = [row.values for row in unit.rows if row.kind == 'fact']\n"
               "        kind = next(one for one in self.registry.effects if one.name == 'fact')\n"
               "        async with self._db.transaction() as tx:\n            await store.write(tx, kind, facts)\n"
               "        rest = tuple(row for row in unit.rows if row.kind != 'fact')\n"
               "        return await self._writer.submit(dataclasses.replace(unit, rows=rest))"),
-         Edit("hazina.ledger.service", "        self.registry = Registry", "        self._db = db\n        self.registry = Registry")),
+         Edit(SERVICE, "        self.registry = ", "        self._db = db\n        self.registry = ")),
     ),
     "limit-kept": Plant(
         "The volume of a failed payment is not given back.",
@@ -146,8 +149,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "balance-unlocked": Plant(
         "The balance is read before the payment, and nobody looks again.",
-        (Edit("0002_ledger/2_walk.sql", "                elsif a_balance[s] - a_held[s] - x < a_floor[s] then c := 10;\n"
-              "                end if;\n                moved := x;", "                end if;\n                moved := x;"),
+        (Edit("0002_ledger/2_walk.sql", FLOOR + MOVED, MOVED),
          Edit(SENDING, IMPORTS, IMPORTS + "from hazina.ledger import balances as _balances\n"
               "from hazina.payments.errors import InsufficientBalance as _Insufficient\n"),
          Edit(SENDING, INTERNAL, READ_FIRST.format("order.amount.n") + INTERNAL)),

@@ -20,7 +20,6 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Fact, Hub
 from hazina.ledger import Books
 from hazina.payments import Parts, Payments
-from simulation.database import Killed
 from simulation.loop import GATE, Gate, VirtualClock
 from simulation.node import LightningPort
 from simulation.prices import PricePort
@@ -162,7 +161,8 @@ class Process(Gate):
         if not self.alive:
             raise ConnectionError("refused")
         task = self.spawn(_asked(request, self), "request")
-        await asyncio.wait([task, self.died], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [task, self.died]
+        await asyncio.wait(either, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not task.cancelled():
             return task.result()
         if not self.alive or task.cancelled():

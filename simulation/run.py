@@ -57,7 +57,7 @@ def bank_database(plant: Plant | None = None) -> Iterator[database.Server]:
         migrations.migrate(owner, PROGRAM_ROLE)
         with psycopg.connect(owner, autocommit=True) as admin:
             # A circle of locks is broken at once, so that it is broken before time goes on.
-            admin.execute(f"alter role {PROGRAM_ROLE} set deadlock_timeout = '1ms'")  # type: ignore[arg-type]
+            admin.execute(f"alter role {PROGRAM_ROLE} set deadlock_timeout = '1ms'")
             admin.execute("set jit = off")
             if plant is not None:
                 sow_sql(plant, admin)
