@@ -100,8 +100,8 @@ def test_the_claim_of_a_limit() -> None:
     assert claim.kind == "limit"
     assert claim.values == {
         "subject": f"intraledger:{account.id}",
-        "window_s": 86_400,
-        "cap": 200_000,
+        "windows": [86_400],
+        "caps": [200_000],
         "amount": 150,
         "at": "2026-01-01T00:00:00+00:00",
     }

@@ -14,6 +14,8 @@ from hazina.access.model import (
     SEEN,
     Caller,
     Scope,
+    Window,
+    caps_claim,
     fingerprint,
     idempotency_claim,
     limit_back,
@@ -22,7 +24,7 @@ from hazina.access.model import (
     require_receive,
     require_write,
 )
-from hazina.access.store import spent, sweep
+from hazina.access.store import remaining, spent, sweep
 
 __all__ = [
     "ALL_SCOPES",
@@ -35,11 +37,14 @@ __all__ = [
     "InvalidIdempotencyKey",
     "ReadNotAllowed",
     "Scope",
+    "Window",
     "WriteNotAllowed",
+    "caps_claim",
     "fingerprint",
     "idempotency_claim",
     "limit_back",
     "limit_claim",
+    "remaining",
     "require_read",
     "require_receive",
     "require_write",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any
 
 from hazina.access.errors import InvalidIdempotencyKey, ReadNotAllowed, WriteNotAllowed
@@ -54,14 +55,40 @@ def require_receive(caller: Caller) -> None:
 # -- limits -------------------------------------------------------------------------------------
 
 
-def limit_claim(subject: str, window_s: int, cap: int, amount: int, at: datetime) -> Claim:
-    """Reserve ``amount`` of what ``subject`` may use in any ``window_s`` seconds; ``cap`` and ``amount``
-    in one minor unit, cents of a dollar. An amount equal to the rest passes. Lost with code 1 and
-    detail ``{"remaining": …}``. A subject has one window: give another window another subject."""
-    assert window_s > 0 and cap >= 0 and amount >= 0, "a limit is of something"
+class Window(IntEnum):
+    """Seconds that roll: any hour, any day. A month has 30 days, a year 365."""
+
+    HOUR = 3_600
+    DAY = 86_400
+    WEEK = 7 * DAY
+    MONTH = 30 * DAY
+    YEAR = 365 * DAY
+
+
+def caps_claim(subject: str, caps: Mapping[Window, int], amount: int, at: datetime) -> Claim:
+    """Reserve ``amount`` of what ``subject`` (an account, a key, a grant, a card) may use in each of the
+    windows, in all of them or in none; amounts in one minor unit, cents of a dollar. An amount equal to the
+    rest passes. Lost with code 1 and detail ``{"remaining", "window_s"}`` of the tightest window.
+
+    It is one reservation, so ``limit_back`` of the unit returns it to every window, once. What is older
+    than the longest window of its claim is forgotten: a longer one added later starts with less."""
+    assert caps and amount >= 0 and min(caps.values()) >= 0, "a limit is of something"
+    windows = sorted(caps)
     return Claim(
-        "limit", {"subject": subject, "window_s": window_s, "cap": cap, "amount": amount, "at": at.isoformat()}
+        "limit",
+        {
+            "subject": subject,
+            "windows": [int(window) for window in windows],
+            "caps": [caps[window] for window in windows],
+            "amount": amount,
+            "at": at.isoformat(),
+        },
     )
+
+
+def limit_claim(subject: str, window_s: int, cap: int, amount: int, at: datetime) -> Claim:
+    """The same with one window: an account's own limit."""
+    return caps_claim(subject, {Window(window_s): cap}, amount, at)
 
 
 def limit_back(unit: UUID) -> Row:

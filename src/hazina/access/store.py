@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+from hazina.access.model import Window
 from hazina.kernel.db import Tx
 
 
@@ -15,6 +17,13 @@ async def spent(tx: Tx, subject: str, since: datetime) -> int:
     """
     used: int = await tx.value(query, {"subject": subject, "since": since})
     return used
+
+
+async def remaining(tx: Tx, subject: str, caps: Mapping[Window, int], at: datetime) -> dict[Window, int]:
+    """What is left of each cap at that moment."""
+    return {
+        window: max(cap - await spent(tx, subject, at - timedelta(seconds=window)), 0) for window, cap in caps.items()
+    }
 
 
 async def sweep(tx: Tx, before: datetime) -> int:

@@ -77,11 +77,16 @@ async def test_the_rest_passes_and_one_cent_more_does_not(db: Database, books: B
     assert (await books.commit(unit(volume(clock, CAP - 300)))).ok
 
     over = await books.commit(unit(volume(clock, 301)))
-    assert (over.code, over.claim, over.claim_code, over.detail) == (Code.SKIPPED, "limit", 1, {"remaining": 300})
+    assert (over.code, over.claim, over.claim_code, over.detail) == (
+        Code.SKIPPED,
+        "limit",
+        1,
+        {"remaining": 300, "window_s": DAY_S},
+    )
     assert await used(db, clock) == CAP - 300
 
     assert (await books.commit(unit(volume(clock, 300)))).ok
-    assert (await books.commit(unit(volume(clock, 1)))).detail == {"remaining": 0}
+    assert (await books.commit(unit(volume(clock, 1)))).detail == {"remaining": 0, "window_s": DAY_S}
     assert await used(db, clock) == CAP
 
 
@@ -100,7 +105,7 @@ async def test_subjects_do_not_share(books: Books, clock: ManualClock) -> None:
 
 async def test_a_cap_that_was_lowered_leaves_nothing(books: Books, clock: ManualClock) -> None:
     await books.commit(unit(volume(clock, CAP)))
-    assert (await books.commit(unit(volume(clock, 1, cap=50)))).detail == {"remaining": 0}
+    assert (await books.commit(unit(volume(clock, 1, cap=50)))).detail == {"remaining": 0, "window_s": DAY_S}
 
 
 async def test_two_limits_of_one_unit_are_both_kept_or_none(db: Database, books: Books, clock: ManualClock) -> None:
