@@ -8,7 +8,6 @@ bank and PostgreSQL share this machine's cores in every figure.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -217,12 +217,12 @@ def compare(
     found = {(name, n): Measured() for name in asks for n in CONNECTIONS}
     beside: dict[int, list[float]] = {n: [] for n in CONNECTIONS}
     for each in asks.values():  # documents, plans and caches
-        asyncio.run(run("127.0.0.1", PORT, 4, 0.5, each, Measured()))
+        uvloop.run(run("127.0.0.1", PORT, 4, 0.5, each, Measured()))
     for _ in range(rounds):
         for n in CONNECTIONS:
             beside[n].append(tpcb(arguments, n, seconds))
             for name, each in asks.items():
-                asyncio.run(run("127.0.0.1", PORT, n, seconds, each, found[name, n]))
+                uvloop.run(run("127.0.0.1", PORT, n, seconds, each, found[name, n]))
     return found, beside
 
 

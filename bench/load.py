@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
 Ask = Callable[[int], tuple[str, dict[str, Any]]]
 """For a connection's number: the token it uses and the GraphQL request it sends next."""
@@ -40,34 +43,62 @@ def request(host: str, port: int, token: str, body: dict[str, Any]) -> bytes:
     return head.encode() + payload
 
 
-async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Status and body of one response with a content length."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head[9:12])
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-    return status, await reader.readexactly(length)
+class Connection(asyncio.Protocol):
+    """One keep-alive connection that asks again as soon as it was answered."""
+
+    def __init__(self, number: int, end: float, ask: Ask, into: Measured, done: asyncio.Future[int]) -> None:
+        self.number, self.end, self.ask, self.into, self.done = number, end, ask, into, done
+        self.buffer = b""
+        self.count = 0
+        self.started = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by behaviour only
+        host, port = transport.get_extra_info("peername")[:2]
+        self.host, self.port = host, port
+        self.send()
+
+    def send(self) -> None:
+        self.started = time.perf_counter()
+        token, body = self.ask(self.number)
+        self.transport.write(request(self.host, self.port, token, body))
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, found, said = self.buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(LENGTH.search(head)[1])  # type: ignore[index]  # every answer of the API has one
+        if len(said) < length:
+            return
+        now = time.perf_counter()
+        self.buffer = b""
+        self.count += 1
+        self.into.waits_ms.append((now - self.started) * 1_000)
+        if head[9:12] != b"200" or b'"errors":[{' in said:
+            self.into.wrong.append(said[:200].decode(errors="replace"))
+        if now < self.end:
+            self.send()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(self.count)
 
 
 async def run(host: str, port: int, connections: int, seconds: float, ask: Ask, into: Measured) -> None:
     """One round of ``seconds``."""
-    end = time.perf_counter() + seconds
-    count = 0
-
-    async def connection(number: int) -> None:
-        nonlocal count
-        reader, writer = await asyncio.open_connection(host, port)
-        try:
-            while (start := time.perf_counter()) < end:
-                token, body = ask(number)
-                writer.write(request(host, port, token, body))
-                status, said = await answer(reader)
-                into.waits_ms.append((time.perf_counter() - start) * 1_000)
-                count += 1
-                if status != 200 or b'"errors":[{' in said.replace(b" ", b""):
-                    into.wrong.append(said[:200].decode(errors="replace"))
-        finally:
-            writer.close()
-
+    loop = asyncio.get_running_loop()
     started = time.perf_counter()
-    await asyncio.gather(*(connection(n) for n in range(connections)))
+    counts: list[asyncio.Future[int]] = []
+    for number in range(connections):
+        done: asyncio.Future[int] = loop.create_future()
+        counts.append(done)
+
+        def make(number: int = number, done: asyncio.Future[int] = done) -> Connection:
+            return Connection(number, started + seconds, ask, into, done)
+
+        await loop.create_connection(make, host, port)
+    count = sum(await asyncio.gather(*counts))
     into.rates.append(count / (time.perf_counter() - started))
