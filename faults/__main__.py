@@ -9,16 +9,14 @@ import time
 import traceback
 from pathlib import Path
 
-from faults import checks, kills
+from faults import checks, crowds, database, freezes, kills, node
 from faults.bank import Bank
 from faults.load import Kind
 from faults.report import FAULTS, Fault, Finding, table, write
 from faults.scene import LeftOut, Scene
 
-LOADED = (kills,)
+LOADED = (kills, freezes, node, database, crowds)
 """Modules that put faults into the list."""
-ALONE = ("F20",)
-"""Faults with a bank of their own."""
 
 
 def main(arguments: list[str]) -> int:

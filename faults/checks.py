@@ -22,7 +22,8 @@ select id::text, kind, state, amount, fee, coalesce(memo, ''), coalesce(encode(p
 """
 STATEMENTS = """
 select count(*) from wallet w join ledger.account a on a.id = w.ledger_account
-where a.held <> 0 or a.balance <> coalesce((select sum(l.amount) from line l where l.wallet_id = w.id and l.status = 1), 0)
+where a.held <> 0
+    or a.balance <> coalesce((select sum(l.amount) from line l where l.wallet_id = w.id and l.status = 1), 0)
 """
 
 

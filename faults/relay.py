@@ -29,6 +29,8 @@ class Relay:
     copies: int = 1
     caught: int = 0
     """Requests held or lost so far."""
+    repeated: int = 0
+    """Events that came in copies."""
     random: random.Random = field(default_factory=lambda: random.Random(1))
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -109,6 +111,7 @@ class Relay:
                     break
                 piece += more
         head, events, tail = chunks(piece)
+        self.repeated += len(events)
         events = [event for event in events for _ in range(self.copies)]
         self.random.shuffle(events)
         return head + b"".join(events) + tail

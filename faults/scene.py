@@ -62,21 +62,25 @@ class Scene:
             load.stop()
             self.ops += load.ops
 
-    def customer(self, load: Load, kind: Kind, port: int, *, hold: bool = False, memo: str = "") -> Op:
-        """One payment to one API process, in the background. Its memo begins with "stall", so that it stands
-        still at an armed step."""
-        payer, payee = self.struck, self.crowd.members[0]
-        op = load.make(kind, payer, payee if kind is not Kind.OUT else None, 50)
-        op.phase, op.memo = "struck", memo or f"stall {op.number}"
-        if kind is Kind.OUT:
+    def order(self, load: Load, kind: Kind, port: int, *, hold: bool = False) -> Op:
+        """A payment that is not asked for yet. Its memo begins with "stall", so that it stands still at an
+        armed step; an invoice of the bank comes from the process at ``port``."""
+        payee = self.crowd.members[0] if kind is not Kind.OUT else None
+        op = load.make(kind, self.struck, payee, 50)
+        op.phase, op.memo = "struck", f"stall {op.number}"
+        if payee is None:
             made = self.bank.outside.invoice(op.sats, hold=hold)
-            op.hash, op.request = made["paymentHash"], made["paymentRequest"]
-        elif kind is Kind.INSIDE:
-            other = next(api.port for api in self.bank.apis if api.port != port)
-            made = self.run(payee.invoice(other, op.sats))
-            op.hash, op.request = made["paymentHash"], made["paymentRequest"]
-        self.bank.loop.loop.call_soon_threadsafe(lambda: self._begin(op, port))
+        else:
+            made = self.run(payee.invoice(port, op.sats)) if kind is Kind.INSIDE else {}
+        op.hash, op.request = made.get("paymentHash", ""), made.get("paymentRequest", "")
         self.ops.append(op)
+        return op
+
+    def customer(self, load: Load, kind: Kind, port: int, *, hold: bool = False) -> Op:
+        """One payment to one API process, in the background."""
+        other = next(api.port for api in self.bank.apis if api.port != port)
+        op = self.order(load, kind, other, hold=hold)
+        self.bank.loop.loop.call_soon_threadsafe(lambda: self._begin(op, port))
         return op
 
     def _begin(self, op: Op, port: int) -> None:
