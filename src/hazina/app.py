@@ -174,8 +174,8 @@ def _schedule(
         await prices.sweep()
 
     jobs.retry_stalled(queue)
-    jobs.schedule(queue, "hazina.tidy", "0 17 3 * * *", tidy)
-    jobs.schedule(queue, "hazina.prove", "0 41 2 * * *", watching.night)
+    jobs.schedule(queue, "hazina.tidy", "17 3 * * * 0", tidy)
+    jobs.schedule(queue, "hazina.prove", "41 2 * * * 0", watching.night)
 
 
 async def running(bank: Bank) -> contextlib.AsyncExitStack:

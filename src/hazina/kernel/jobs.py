@@ -42,7 +42,7 @@ def retry_stalled(app: App) -> None:
             log.warning("job_retaken", job=job.id, task=job.task_name)
             await app.job_manager.retry_job(job)
 
-    schedule(app, "hazina.retry_stalled", "*/20 * * * * *", look)
+    schedule(app, "hazina.retry_stalled", "* * * * * */20", look)
 
 
 async def work(app: App, concurrency: int) -> None:
