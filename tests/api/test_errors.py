@@ -58,7 +58,9 @@ async def test_a_bank_without_its_database_says_so(world: World) -> None:
     await world.bank.db.close()
     answer = await world.post("{ me { id } }", token="hzn_st_" + "a" * 32)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "DB_ERROR")
+    assert answer.headers["retry-after"] == "2"
     answer = await world.post('{ usernameAvailable(username: "amina") }')
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (200, "DB_ERROR")
     answer = await world.http.post("/auth/phone/code", json={"phone": "+254700000001"})
     assert (answer.status_code, answer.json()["code"]) == (503, "DB_ERROR")
+    assert answer.headers["retry-after"] == "2"

@@ -17,6 +17,8 @@ log = structlog.get_logger("hazina.api")
 UNEXPECTED = "UNEXPECTED_CLIENT_ERROR"
 UNEXPECTED_MESSAGE = "Something went wrong on our side. If you were sending money, look at your history first."
 DATABASE_MESSAGE = "Our database does not answer. If you were sending money, look at your history first."
+RETRY_AFTER = {"retry-after": "2"}
+"""Beside DATABASE_MESSAGE: a database that was shut down is back in seconds."""
 MESSAGE_CHARS_MAX = 500
 
 # Blink's words for a lock that another request holds. The BTCPay plug-in tries again when it reads them.

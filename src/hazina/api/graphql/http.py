@@ -25,7 +25,7 @@ from hazina.api.bank import Bank
 from hazina.api.credentials import BadCredential, caller_of, client_ip, credential
 from hazina.api.graphql.context import Context
 from hazina.api.graphql.documents import Documents
-from hazina.api.graphql.errors import DATABASE_MESSAGE, body, shown
+from hazina.api.graphql.errors import DATABASE_MESSAGE, RETRY_AFTER, body, shown
 from hazina.kernel import rates
 from hazina.kernel.log import request_id
 
@@ -103,7 +103,7 @@ class Endpoint:
             return JSONResponse(body(no.message, no.code), no.status)
         except OperationalError as error:
             log.error("database", error=type(error).__name__)
-            return JSONResponse(body(DATABASE_MESSAGE, "DB_ERROR"), 503)
+            return JSONResponse(body(DATABASE_MESSAGE, "DB_ERROR"), 503, RETRY_AFTER)
 
     async def _serve(self, request: Request) -> Response:
         ip = client_ip(request)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from hazina.api.bank import Bank
 from hazina.api.credentials import client_ip
-from hazina.api.graphql.errors import DATABASE_MESSAGE
+from hazina.api.graphql.errors import DATABASE_MESSAGE, RETRY_AFTER
 from hazina.api.graphql.http import NotServed, read_json, refuse_unstorable
 from hazina.api.graphql.public.users import challenge
 from hazina.kernel.errors import Kind, Refusal
@@ -99,5 +99,5 @@ def _text(fields: Fields, name: str) -> str:
 
 def _error(status: int, code: str, message: str, facts: Fields | None = None) -> Response:
     retry_after_s = (facts or {}).get("retry_after_s")
-    headers = {"retry-after": str(retry_after_s)} if retry_after_s else None
+    headers = {"retry-after": str(retry_after_s)} if retry_after_s else RETRY_AFTER if status == 503 else None
     return JSONResponse({"error": message, "code": code, "requestId": request_id()}, status, headers)
