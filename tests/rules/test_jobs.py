@@ -18,12 +18,12 @@ async def nothing() -> None:
 @pytest.mark.parametrize(
     ("cron", "first", "then"),
     [
-        ("*/20 * * * * *", "02:00:20", "02:00:40"),
-        ("0 17 3 * * *", "03:17:00", "03:17:00"),  # the second one is on the next day
-        ("30 0 * * * *", "02:00:30", "03:00:30"),
+        ("* * * * * */20", "02:00:20", "02:00:40"),
+        ("17 3 * * * 0", "03:17:00", "03:17:00"),  # the second one is on the next day
+        ("0 * * * * 30", "02:00:30", "03:00:30"),
     ],
 )
-def test_seconds_come_first(cron: str, first: str, then: str) -> None:
+def test_seconds_come_last(cron: str, first: str, then: str) -> None:
     queue = jobs.queue("postgresql://nowhere")
     jobs.schedule(queue, "some job", cron, nothing)
     (task,) = queue.periodic_registry.periodic_tasks.values()

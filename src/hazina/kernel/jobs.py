@@ -22,16 +22,15 @@ def queue(url: str) -> App:
 
 
 def schedule(app: App, name: str, cron: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Run ``work`` by the clock, once among all workers. ``cron``: second, minute, hour, day, month, weekday;
-    UTC. (The queue's own form has the second at the end.)"""
-    second, *rest = cron.split()
-    assert len(rest) == 5, "six fields"
+    """Run ``work`` by the clock, once among all workers. ``cron``: minute, hour, day, month, weekday, second
+    (the queue's own form has the second last); UTC."""
+    assert len(cron.split()) == 6, "six fields"
 
     async def run(timestamp: int) -> None:
         await work()
 
     task = app.task(name=name, queueing_lock=name, lock=name)(run)
-    app.periodic(cron=" ".join([*rest, second]))(task)
+    app.periodic(cron=cron)(task)
 
 
 def retry_stalled(app: App) -> None:
