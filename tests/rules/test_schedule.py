@@ -1,0 +1,36 @@
+"""What runs by the clock runs when it says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import croniter
+from pydantic import SecretStr
+
+from hazina import app
+from hazina.settings import Lnd, Settings, Twilio
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SETTINGS = Settings.model_validate(
+    {
+        "database_url": SecretStr("postgresql://nobody@127.0.0.1:1/nowhere"),
+        "lnd": Lnd(base_url="http://127.0.0.1:1", macaroon=SecretStr("00")),
+        "twilio": Twilio(account_sid="AC", auth_token=SecretStr("x"), sender="Hazina"),
+    }
+)
+
+
+async def test_every_scheduled_task_runs_when_it_should() -> None:
+    bank = app.build(SETTINGS)
+    due = {}
+    for task in bank.queue.periodic_registry.periodic_tasks.values():
+        cron = croniter.croniter(task.cron, NOON)
+        due[task.task.name] = [cron.get_next(datetime) for _ in range(2)]
+    await bank.lightning.close()
+    await bank.sms.close()
+    said = {name: (a.strftime("%H:%M:%S"), (b - a).total_seconds()) for name, (a, b) in due.items()}
+    assert said == {
+        "hazina.retry_stalled": ("12:00:20", 20),
+        "hazina.tidy": ("03:17:00", 86_400),
+        "hazina.prove": ("02:41:00", 86_400),
+    }
