@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Literal
@@ -12,6 +12,7 @@ from hazina.access import fingerprint
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price
 from hazina.payments.errors import AmountTooLarge, InvalidAmount, MemoTooLong
+from hazina.payments.fees import DEFAULT, Schedule
 
 MEMO_BYTES_MAX = 639  # what a BOLT11 description holds
 SAT_MAX = 10**13  # Blink's bound for one amount, in satoshi and in cents
@@ -77,6 +78,7 @@ class Policy:
     expiry_amount_minutes: int = 240
     expiry_no_amount_minutes: int = 120
     expiry_max_minutes: int = 1440
+    fees: Schedule = field(default_factory=lambda: DEFAULT)  # the bank's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Payment:
     state: State
     asset: Asset
     amount: int  # minor units of asset, without fee
-    fee_max: int  # set aside on top, at most
+    fee_max: int  # set aside on top, at most; the bank's own fee included
     src: int  # ledger account that pays
     dst: int  # ledger account that is paid
     account_id: UUID | None = None
@@ -159,6 +161,7 @@ class Payment:
     lease_until: datetime | None = None
     attempts: int = 0
     reason: str | None = None
+    bank_fee: int = 0  # part of fee_max that is the bank's own; the rest is what the route may cost
 
 
 @dataclass(frozen=True, slots=True)

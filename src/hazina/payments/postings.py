@@ -96,6 +96,7 @@ def payment_row(payment: Payment, now: datetime, look_at: datetime | None) -> Ro
         "asset": payment.asset,
         "amount": payment.amount,
         "fee_max": payment.fee_max,
+        "bank_fee": payment.bank_fee,
         "src": payment.src,
         "dst": payment.dst,
         "account_id": _text(payment.account_id),
@@ -242,16 +243,18 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
     that is more than the real fee goes to the rounding account.
 
     A node that took more than it was allowed is paid out of the bank's own fees: the customer never
-    pays above the ceiling.
+    pays above the ceiling. The bank's own fee is charged on top of the route's.
     """
     assert payment.kind is Kind.LN_OUT
-    covered = min(fee.n, payment.fee_max)
-    spent = Msats(payment.amount + covered)
-    charged = Msats.from_sats(spent.sats_ceil)
+    covered = min(fee.n, payment.fee_max - payment.bank_fee)
+    spent, own = Msats(payment.amount + covered), Msats(payment.bank_fee)
+    charged = Msats.from_sats((spent + own).sats_ceil)
     assert charged.n <= payment.amount + payment.fee_max, "the ceiling is in whole satoshi"
     legs = [post_hold(payment.src, payment.dst, spent, hold_id(payment.id))]
-    if charged > spent:
-        legs.append(transfer(payment.src, BANK.ROUNDING_BTC, charged - spent))
+    if own:
+        legs.append(transfer(payment.src, BANK.FEES_BTC, own))
+    if charged > spent + own:
+        legs.append(transfer(payment.src, BANK.ROUNDING_BTC, charged - spent - own))
     if fee.n > covered:
         legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - covered)))
     fee_charged = charged.n - payment.amount

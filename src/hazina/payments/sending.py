@@ -18,11 +18,11 @@ from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.kernel import bolt11
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
-from hazina.kernel.money import Asset, Msats
+from hazina.kernel.money import Asset, Msats, Price
 from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
 from hazina.payments import postings, store
-from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party
+from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party, volume
 from hazina.payments.errors import (
     ExchangeUnavailable,
     InvoiceAlreadyPaid,
@@ -37,6 +37,7 @@ from hazina.payments.errors import (
     SelfPayment,
     WrongCurrency,
 )
+from hazina.payments.fees import Matter, Network, Way, fee_of
 from hazina.payments.flow import Event, after
 from hazina.payments.model import (
     Direction,
@@ -45,6 +46,7 @@ from hazina.payments.model import (
     Kind,
     LineStatus,
     Payment,
+    Policy,
     Probe,
     SendInternal,
     SendInvoice,
@@ -206,12 +208,14 @@ async def _send_out(
     await parts.node_is_up()
     price, now = await parts.prices.latest(), parts.clock.now()
     ceiling = quoted if quoted is not None else fee_ceiling(amount, parts.policy)
-    fee_max = Msats.from_sats((amount + ceiling).sats_ceil) - amount  # customers pay whole satoshi
+    own = own_fee(amount, payer, price, parts.policy)
+    fee_max = Msats.from_sats((amount + ceiling + own).sats_ceil) - amount  # customers pay whole satoshi
     payment = Payment(
         new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, fee_max.n,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
         payment_hash=reading.says.payment_hash, payment_request=reading.text, node=parts.lightning.name,
         memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
+        bank_fee=own.n,
     )  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), None, Direction.SEND, now,
@@ -369,7 +373,7 @@ async def _send(parts: Parts, payment: Payment) -> None:
         answer = await parts.lightning.pay(
             payment.payment_request,
             amount=amount,
-            fee_max=Msats(payment.fee_max),
+            fee_max=Msats(payment.fee_max - payment.bank_fee),
             timeout_s=policy.node_timeout_s,
             not_after=until,
         )
@@ -439,7 +443,7 @@ async def take_news(parts: Parts, payment: Payment, news: Outgoing) -> None:
 
 async def _succeed(parts: Parts, payment: Payment, news: Outgoing) -> None:
     assert news.preimage is not None and news.fee is not None
-    if news.fee.n > payment.fee_max:
+    if news.fee.n > payment.fee_max - payment.bank_fee:
         log.error("fee_above_limit", payment=str(payment.id), fee_msat=news.fee.n, limit_msat=payment.fee_max)
     await _conclude(parts, payment, Event.SUCCEED, fee=news.fee, preimage=news.preimage)
 
@@ -514,6 +518,13 @@ async def reconcile(parts: Parts, limit: int = 100) -> int:
 # --- fees -------------------------------------------------------------------------------------------
 
 
+def own_fee(amount: Msats, payer: Holder, price: Price | None, policy: Policy) -> Msats:
+    """What the bank itself asks for a payment over Lightning, whole satoshi."""
+    cents = volume(amount, price).n if price is not None else 0
+    matter = Matter(amount.sats_ceil, cents, account_id=payer.account.id)
+    return Msats.from_sats(fee_of(policy.fees, Network.LIGHTNING, Way.SEND, matter).bank_sats)
+
+
 async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | None) -> Probe:
     """What paying this invoice will cost at most. The answer is kept for a few minutes as the ceiling of
     the payment, so that the customer never pays more than was shown."""
@@ -532,6 +543,7 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
         return Probe(Msats(0))
     await parts.node_is_up()
     ceiling = fee_ceiling(amount, parts.policy)
+    own = own_fee(amount, payer, await parts.prices.latest(), parts.policy)
     try:
         found = await parts.lightning.quote(
             reading.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
@@ -539,8 +551,8 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
     except (NodeSilent, NodeRefused):
         found = None
     if found is None:
-        return Probe(ceiling, NoRoute("No way to the recipient was found yet. Nothing was moved."))
+        return Probe(ceiling + own, NoRoute("No way to the recipient was found yet. Nothing was moved."))
     fee = Msats.from_sats(found.sats_ceil)
     async with parts.db.transaction() as tx:
         await store.keep_quote(tx, wallet_id, invoice.payment_hash, amount, fee, now)
-    return Probe(fee)
+    return Probe(fee + own)

@@ -13,7 +13,7 @@ from tests.contexts.whole import Person, Whole
 
 from hazina.kernel.bolt11 import decode
 from hazina.kernel.money import Msats
-from hazina.payments import NewInvoice, State
+from hazina.payments import Line, NewInvoice, State
 from hazina.safety import Rail
 
 SECRETS = {"amina": "bahari ya shaba", "baraka": "punda wa mchanga"}
@@ -65,6 +65,10 @@ class Town:
                         return
                 self.whole.clock.shift += timedelta(seconds=30)
                 await self.whole.bank.payments.reconcile()
+
+    async def lines(self, person: Person, bolt11: str) -> list[Line]:
+        payments = self.whole.bank.payments
+        return await payments.lines_by_hash(person.caller, person.btc.id, decode(bolt11).payment_hash)
 
     def script(self, text: str) -> bytes:
         """``{one}`` and ``{two}`` are the bitcoin accounts of the two."""

@@ -10,8 +10,10 @@ import pytest
 from tests.contexts.watch.conftest import Town
 
 from hazina import ledger, payments
+from hazina.kernel.checks import run
 from hazina.kernel.db import Tx
 from hazina.kernel.money import Msats
+from hazina.ledger.verify import SCANS
 from hazina.payments import NewInvoice
 from hazina.payments.ports import Incoming, IncomingState
 from hazina.payments.receiving import credit
@@ -110,18 +112,20 @@ BOOKS = {
 }  # fmt: skip
 
 
-async def test_each_plant_is_noticed_by_name_in_what_is_new(town: Town) -> None:
+@pytest.mark.parametrize("how", ["minute", "night"])
+async def test_each_plant_is_noticed_by_name(town: Town, how: str) -> None:
     """Planted and looked at in one transaction, which is then rolled back."""
+    now = town.whole.clock.now()
     async with await psycopg.AsyncConnection.connect(town.owner_url) as raw:
         tx = Tx(raw)
         for what, (script, expected) in BOOKS.items():
             plan = await ledger.recent(tx, BEGINNING, 0)
             await raw.execute("set local session_replication_role = replica")
             await raw.execute(town.script(script))
-            checks = [
-                *await ledger.checks_since(tx, plan),
-                *await payments.checks_since(tx, plan, town.whole.clock.now()),
-            ]
+            if how == "minute":
+                checks = [*await ledger.checks_since(tx, plan), *await payments.checks_since(tx, plan, now)]
+            else:
+                checks = [*await run(tx, SCANS), *await payments.verify(tx, now)]
             found = {check.name for check in checks if not check.ok}
             if missing := await watch_store.missing_indexes(tx):
                 found |= {"unique"} if missing == ["public.idempotency.idempotency_pkey"] else set()
