@@ -24,7 +24,7 @@ from hazina.identity import Policy as IdentityPolicy
 from hazina.kernel import events, jobs
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
-from hazina.kernel.clock import Clock, SystemClock
+from hazina.kernel.clock import Clock, DatabaseClock
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.ledger import Books
@@ -44,6 +44,7 @@ NETWORKS = {
 PRICE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
+CLOCK_EVERY_S = 60.0
 FACTS_KEPT = timedelta(days=3)
 KEYS_KEPT = timedelta(days=7)
 
@@ -73,6 +74,7 @@ class Bank:
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away."""
         await self.db.open()
+        await self._set_clock()
         await self.books.open()
 
     async def stop(self) -> None:
@@ -81,9 +83,13 @@ class Bank:
             with contextlib.suppress(Exception):
                 await part()
 
+    async def _set_clock(self) -> None:
+        if isinstance(self.clock, DatabaseClock):
+            await self.clock.ask(self.db)
+
     def listening(self) -> Mapping[str, Background]:
-        """What runs beside the requests in every process that serves the API."""
-        return {"facts": self.hub.run}
+        """What runs in every process, beside the requests if it serves the API."""
+        return {"facts": self.hub.run, "clock": lambda: every(CLOCK_EVERY_S, "clock", self._set_clock)}
 
     def working(self) -> Mapping[str, Background]:
         """What a worker does. Any number of workers may run."""
@@ -107,11 +113,11 @@ class Bank:
 
 def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Policy | None = None) -> Bank:
     """The bank that ``settings`` describe; nothing is connected yet."""
-    clock = clock or SystemClock()
+    clock = clock or DatabaseClock()
     assert settings.database_url is not None and settings.lnd is not None and settings.twilio is not None
     db = Database(settings.database_url.get_secret_value(), settings.database_pool)
 
-    lightning = Lnd.of(settings.lnd)
+    lightning = Lnd.of(settings.lnd, clock)
     sms = Twilio.of(settings.twilio)
     feeds = tuple(feed(one.name, one.base_url) for one in settings.price_feeds)
 

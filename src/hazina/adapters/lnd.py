@@ -19,6 +19,7 @@ from pymacaroons.serializers import BinarySerializer  # type: ignore[import-unty
 from hazina.adapters import lnd_wire as wire
 from hazina.adapters.lnd_wire import Said
 from hazina.kernel import bolt11
+from hazina.kernel.clock import Clock, SystemClock
 from hazina.kernel.db import outside_call
 from hazina.kernel.http import HttpClient, NoAnswer
 from hazina.kernel.money import Msats
@@ -87,17 +88,20 @@ class Lnd:
         tls_pem: str | None = None,
         renew_s: float = RENEW_S,
         proof_s: float = PROOF_S,
+        clock: Clock | None = None,
     ) -> None:
         self.name = name
         self._macaroon = macaroon
         self._renew_s = renew_s
         self._proof_s = proof_s
+        self._clock = clock or SystemClock()
         headers = {"Grpc-Metadata-macaroon": macaroon}
         self._http = HttpClient(f"LND {name}", base_url, headers=headers, ca_pem=tls_pem, timeout_s=CALL_S)
 
     @classmethod
-    def of(cls, node: Node) -> Lnd:
-        return cls(node.name, node.base_url, node.macaroon.get_secret_value(), tls_pem=node.tls_cert)
+    def of(cls, node: Node, clock: Clock | None = None) -> Lnd:
+        """``clock``: the one by which its callers say "not after"; None: this machine's."""
+        return cls(node.name, node.base_url, node.macaroon.get_secret_value(), tls_pem=node.tls_cert, clock=clock)
 
     async def close(self) -> None:
         await self._http.close()
@@ -176,7 +180,7 @@ class Lnd:
             # same payment can be on its way.
             known = await self.outgoing(_hash_of(bolt11))
             if known.state is OutgoingState.UNKNOWN:
-                if datetime.now(UTC) >= not_after:
+                if self._clock.now() >= not_after:
                     raise NodeSilent("the refusal came too late") from said
                 return Refused(wire.refusal_reason(said.text), said.text)
         return Accepted()
