@@ -5,7 +5,7 @@ everything. A breach is kept with its rows; where money is in doubt, the rail or
 same commit. Composes the checks that the other contexts offer at their doors; no context imports it.
 """
 
-from hazina.watch.model import INVARIANTS, Breach, Invariant, Money, Report, Standing, State
+from hazina.watch.model import INVARIANTS, Breach, Invariant, Money, Report, Standing, State, drawing
 from hazina.watch.service import Watch, report
 
-__all__ = ["INVARIANTS", "Breach", "Invariant", "Money", "Report", "Standing", "State", "Watch", "report"]
+__all__ = ["INVARIANTS", "Breach", "Invariant", "Money", "Report", "Standing", "State", "Watch", "drawing", "report"]

@@ -115,6 +115,20 @@ INVARIANTS = (
 )  # fmt: skip
 BY_CHECK = {check: one for one in INVARIANTS for check in one.checks}
 
+
+def drawing() -> str:
+    """The invariants as a page of Markdown."""
+    parts = ["# What must always hold", "", "Drawn from `watch/model.py`; do not edit.", ""]
+    for one in INVARIANTS:
+        ends = f"closes **{one.closes.value}**" if one.closes else "an alarm"
+        parts += [f"## {one.name} {one.title}", "", one.meaning, "", f"- Held by: {one.held}."]
+        parts += [f"- Not applicable yet: {one.absent}."] if one.absent else [f"- When it breaks: {ends}."]
+        if one.checks:
+            parts.append(f"- Checks: {', '.join(f'`{name}`' for name in one.checks)}.")
+        parts.append("")
+    return "\n".join(parts)
+
+
 PLAIN = {
     Rail.BANK: "An automatic check found that the books do not agree. Nothing is sent until people have looked.",
     Rail.LIGHTNING: "The Lightning node and the books differ. Nothing is sent over Lightning until people have looked.",
