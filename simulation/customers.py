@@ -172,13 +172,13 @@ class Town:
         amount = Msats(msat) if open_amount else None
         if dice.random() < 0.3:
             await self._quietly(lambda p: p.payments.probe_fee(who.caller, who.btc.id, payee.text, amount))
-        for _ in range(dice.choice((1, 2, 2, 3))):  # whoever hears that it failed may try again
+        for _ in range(dice.choice((1, 2, 5, 8))):  # whoever hears that it failed may try again
             wish = self._wish(dice)
             order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.key)
             await self._ask(dice, wish, _pays(who, order))
             if dice.random() < 0.2:  # somebody else has the same invoice
                 who = dice.choice(self.customers)
-            await asyncio.sleep(dice.choice((0.1, 1, 5, 40)))
+            await asyncio.sleep(dice.choice((0.1, 0.5, 4, 15)))
 
     async def _bill(self, dice: random.Random, who: Customer) -> tuple[Invoice | None, int]:
         msat = dice.choice((999, 1_500, Msats.from_sats(self._sats(dice)).n, Msats.from_sats(self._sats(dice)).n))

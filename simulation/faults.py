@@ -17,6 +17,11 @@ WEATHER = {
 """How much of each kind of trouble a seed may have. Seeds differ, because much of one thing hides another."""
 
 
+LUCK = {"pay": 4, "info": 0.2}
+"""Bad luck of some calls, times the weather's. Sends are what must never happen twice or be taken for dead;
+the look whether the node lives only keeps them from being tried."""
+
+
 class Faults:
     """``calm``: what remains are short delays. ``rough``: this seed's weather."""
 
@@ -56,13 +61,12 @@ class Faults:
         return dice.uniform(0.001, 0.02)
 
     def network(self, what: str) -> tuple[float, float, str]:
-        """Seconds there and back, and what is lost on the way. Sends have the worst luck: they are what
-        must never happen twice or be taken for dead."""
+        """Seconds there and back, and what is lost on the way."""
         dice = self._network
         there, back = dice.uniform(0.005, 0.2), dice.uniform(0.005, 0.2)
         if self.calm:
             return there, back, ""
-        luck = self.rough["network"] * (4 if what == "pay" else 1)
+        luck = self.rough["network"] * LUCK.get(what, 1)
         there, back = self._slow(there, luck), self._slow(back, luck)
         fate = dice.random() / luck
         return there, back, "request" if fate < 0.012 else "answer" if fate < 0.03 else ""

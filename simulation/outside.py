@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 KEY = hashlib.sha256(b"somebody outside").digest()
-MOODS = {"fast": 50, "slow": 15, "stuck": 10, "no route": 15, "rejects": 10}
+MOODS = {"fast": 40, "slow": 15, "stuck": 10, "no route": 25, "rejects": 10}
 
 
 class Payee:
@@ -27,6 +27,7 @@ class Payee:
         self.amount = amount
         self.text = write_invoice(world, KEY, self.hash, dice.randbytes(32), amount, "tea", expiry_s)
         self.paid = False
+        self.shy = dice.random() < 0.3
         world.payees[self.hash] = self
 
     def approached(self, attempt: Attempt) -> None:
@@ -34,7 +35,10 @@ class Payee:
 
     async def _decide(self, attempt: Attempt) -> None:
         dice, node = self.dice, self.world.node
-        mood = dice.choices(list(MOODS), list(MOODS.values()))[0]
+        moods = self.world.moods
+        mood = dice.choices(list(moods), list(moods.values()))[0]
+        if self.shy:  # the first attempt fails at once, so that a second one follows
+            mood, self.shy = "no route", False
         if mood == "no route":
             await asyncio.sleep(dice.uniform(0.05, 60) if dice.random() < 0.3 else dice.uniform(0.05, 2))
             node.fail(attempt, Reason.NO_ROUTE)

@@ -12,7 +12,7 @@ from simulation.database import Killed, Server
 from simulation.faults import Faults
 from simulation.loop import GATE, VirtualLoop
 from simulation.node import Node
-from simulation.outside import Payee
+from simulation.outside import MOODS, Payee
 from simulation.prices import START_CENTS
 from simulation.process import Process
 
@@ -27,6 +27,8 @@ class World:
         self.context: Context = copy_context()
         self.faults = Faults(seed)
         self.node = Node(self)
+        taste = self.faults.dice("moods")
+        self.moods = {mood: weight * taste.choice((0.2, 1, 3)) for mood, weight in MOODS.items()}
         self.payees: dict[bytes, Payee] = {}
         self.processes: dict[str, Process] = {}
         self.dead: list[Process] = []
