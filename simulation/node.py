@@ -30,6 +30,7 @@ from hazina.payments.ports import (
     NodeSilent,
     Outgoing,
     OutgoingState,
+    Paid,
     Reason,
     Refused,
 )
@@ -108,6 +109,7 @@ class Node:
         self.world = world
         self.bills: dict[bytes, Bill] = {}
         self.attempts: dict[bytes, Attempt] = {}
+        self.begun: list[Attempt] = []  # in order
         self.ended: list[Attempt] = []  # every attempt that ended, in order
         self.paid: dict[bytes, int] = {}  # how often a hash was paid
         self.settled: list[Bill] = []
@@ -178,6 +180,7 @@ class Node:
         assert msat is not None, "the bank names an amount where the invoice has none"
         attempt = Attempt(says.payment_hash, msat, fee_max)
         self.attempts[says.payment_hash] = attempt
+        self.begun.append(attempt)
         self.world.trace("node sends", says.payment_hash.hex(), msat)
         self.world.payee_of(says.payment_hash).approached(attempt)
         return Taken()
@@ -199,6 +202,14 @@ class Node:
         self.world.trace("node ended", attempt.hash.hex(), attempt.state.value, attempt.fee)
         self.ended.append(replace(attempt))
         self._tell(Change(attempt.said(), None))
+
+    def paid_since(self, place: int) -> Paid:
+        """In order of their start: one that has not ended keeps the place back."""
+        later = self.begun[place:]
+        paid = [one for one in later if one.state is OutgoingState.SUCCEEDED]
+        waits = next((n for n, one in enumerate(later) if one.state is OutgoingState.IN_FLIGHT), len(later))
+        again = frozenset(one.hash for one in later[waits:] if one.state is OutgoingState.SUCCEEDED)
+        return Paid(tuple(one.said() for one in paid), str(place + waits), again)
 
     # -- the truth -------------------------------------------------------------------------------
 
@@ -358,6 +369,9 @@ class LightningPort:
 
     async def settled_since(self, cursor: str | None) -> list[Change]:
         return await self._call("settled_since", lambda: self._after(int(cursor or 0)))
+
+    async def paid_since(self, cursor: str | None) -> Paid:
+        return await self._call("paid_since", lambda: self._world.node.paid_since(int(cursor or 0)))
 
     async def info(self) -> NodeInfo:
         key = b"\x02" + bytes(32)

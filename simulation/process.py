@@ -20,6 +20,7 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Fact, Hub
 from hazina.ledger import Books
 from hazina.payments import Parts, Payments
+from hazina.watch import Watch
 from simulation.loop import GATE, Gate, VirtualClock
 from simulation.node import LightningPort
 from simulation.prices import PricePort
@@ -103,6 +104,8 @@ class Process(Gate):
                 payments.Policy(),
             )
         )
+
+        self.watch = Watch(self.db, self.clock, self.lightning)
 
     def start(self) -> None:
         self.spawn(self._main(), "main")

@@ -140,6 +140,9 @@ async def _quiet(world: World, town: Town) -> oracle.Verdict:
 
     async def look(process: Process) -> oracle.Verdict:
         async with process.db.transaction() as tx:
-            return await oracle.after_quiet(world, town, Tx(tx.raw))
+            verdict = await oracle.after_quiet(world, town, Tx(tx.raw))
+        for breach in [*await process.watch.look(), *await process.watch.night()]:
+            world.fail(f"the watch says {breach.invariant} {breach.check}: {breach.offending[:2]}")
+        return verdict
 
     return await last.ask(look, patience_s=600)

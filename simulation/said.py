@@ -11,7 +11,7 @@ import structlog
 if TYPE_CHECKING:
     from simulation.world import World
 
-ALARMS = frozenset({"unit_failed", "writer_failed", "fee_above_limit"})
+ALARMS = frozenset({"unit_failed", "writer_failed", "fee_above_limit", "look_failed"})
 """Each means that an invariant of the program itself is broken."""
 
 
