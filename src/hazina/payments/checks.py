@@ -17,7 +17,7 @@ from hazina.ledger import Recent
 
 LIMITS_KEPT = timedelta(days=1)
 """Volume stays in the table for at least as long as its window."""
-SLACK = timedelta(minutes=1)
+SLACK = timedelta(seconds=5)
 """A payment has its id a little before it is posted."""
 
 # Kinds: 1 inside, 2 an invoice inside, 3 out over Lightning, 4 in. The first two ledger accounts that matter
