@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     with bank_database(plant) as server:
         for seed in range(chosen.seed, chosen.seed + chosen.seeds):
-            outcome = simulate(seed, server, tell=chosen.tell)
+            outcome = simulate(seed, server, tell=chosen.tell, weather=plant.weather if plant else None)
             outcomes.append(outcome)
             passed = time.monotonic() - began
             tell(outcome, len(outcomes), passed)

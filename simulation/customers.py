@@ -35,7 +35,7 @@ ACTIONS = {  # how often, before the seed's own taste
     "pay outside": 36,
     "be paid": 20,
     "be paid inside": 16,
-    "rush": 8,
+    "rush": 10,
     "cancel": 6,
     "history": 4,
 }
@@ -97,7 +97,7 @@ class Town:
         invoice = await door.ask(lambda p: p.payments.create_invoice(customer.caller, bill))
         assert self.world.node.htlc_arrives(invoice.payment_hash, sats * 1000)
         assert self.world.node.htlc_settles(invoice.payment_hash, sats * 1000)
-        await door.ask(lambda p: p.payments.issue_dollars(customer.usd.id, Cents(30_000), "salary"))
+        await door.ask(lambda p: p.payments.issue_dollars(customer.usd.id, Cents(300_000), "salary"))
 
     # -- a day's life ----------------------------------------------------------------------------
 

@@ -25,11 +25,11 @@ the look whether the node lives only keeps them from being tried."""
 class Faults:
     """``calm``: what remains are short delays. ``rough``: this seed's weather."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, weather: dict[str, float] | None = None) -> None:
         self.calm = False
         self.seed = seed
-        weather = self.dice("weather")
-        self.rough = {name: weather.choice(levels) for name, levels in WEATHER.items()}
+        sky = self.dice("weather")
+        self.rough = {name: sky.choice(levels) for name, levels in WEATHER.items()} | (weather or {})
         self._database = self.dice("database")
         self._network = self.dice("network")
         self._octets = self.dice("octets")

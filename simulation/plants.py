@@ -39,12 +39,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """``within``: so many seeds from ``seed`` find it at the latest."""
+    """``within``: so many seeds from ``seed`` find it at the latest, in ``weather`` (else in each seed's own)."""
 
     what: str
     edits: tuple[Edit, ...]
     seed: int = 1
     within: int = 10
+    weather: dict[str, float] | None = None
     then: str = ""  # SQL for the owner, after the migrations
 
 
@@ -72,6 +73,8 @@ PRICE = "    price, now = await parts.prices.latest(), parts.clock.now()\n"
 INTERNAL = PRICE + "    payment = Payment(\n        new_id(), Kind.INTRALEDGER"
 IMPORTS = "from hazina.payments import postings, store\n"
 
+BAD_LINE: dict[str, float] = {"network": 8}
+
 PLANTS: dict[str, Plant] = {
     "early-refund": Plant(
         "A time-out of the node's answer counts as a failure: the money is given back at once.",
@@ -86,11 +89,13 @@ PLANTS: dict[str, Plant] = {
         "The node has never heard of a payment, and it is given back before the sender's lease has ended.",
         (Edit(SENDING, NOT_OVER, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK + NOT_OVER),
          Edit(SENDING, RESEND, "")),
+        weather=BAD_LINE,
     ),
     "credential-outlives-lease": Plant(
         "The node takes calls that come after the sender's lease; a payment it has not heard of by then is given back.",
         (Edit(SENDING, "not_after=until,", "not_after=until + timedelta(hours=1),"),
          Edit(SENDING, RESEND, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK)),
+        weather=BAD_LINE,
     ),
     "old-news": Plant(
         "A failure is believed whenever it is told, also when it is that of an earlier payment of the same hash.",
@@ -98,6 +103,7 @@ PLANTS: dict[str, Plant] = {
          Edit(SENDING, "        await _succeed(parts, payment, news)\n    else:\n        await _look(parts, payment)\n",
               "        await _succeed(parts, payment, news)\n    else:\n"
               "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
+        weather=BAD_LINE,
     ),
     "no-state-guard": Plant(
         "An invoice may be claimed whatever its state is.",

@@ -69,12 +69,14 @@ def bank_database(plant: Plant | None = None) -> Iterator[database.Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def simulate(seed: int, server: database.Server, *, tell: bool = False) -> Outcome:
-    """Play one seed."""
+def simulate(
+    seed: int, server: database.Server, *, tell: bool = False, weather: dict[str, float] | None = None
+) -> Outcome:
+    """Play one seed. ``weather``: instead of the seed's own."""
     gc.collect()
     gc.disable()  # when garbage goes must not depend on what ran before
     loop = VirtualLoop()
-    world = World(seed, loop, server, tell=tell)
+    world = World(seed, loop, server, tell=tell, weather=weather)
     loop.set_task_factory(world.born)
     loop.set_exception_handler(world.complain)
     asyncio.set_event_loop(loop)

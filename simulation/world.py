@@ -22,10 +22,18 @@ class Failed(Exception):
 
 
 class World:
-    def __init__(self, seed: int, loop: VirtualLoop, server: Server, *, tell: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        loop: VirtualLoop,
+        server: Server,
+        *,
+        tell: bool = False,
+        weather: dict[str, float] | None = None,
+    ) -> None:
         self.seed, self.loop, self.server = seed, loop, server
         self.context: Context = copy_context()
-        self.faults = Faults(seed)
+        self.faults = Faults(seed, weather)
         self.node = Node(self)
         taste = self.faults.dice("moods")
         self.moods = {mood: weight * taste.choice((0.2, 1, 3)) for mood, weight in MOODS.items()}
