@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     names = [name.upper() for name in chosen.names] or sorted(FAULTS)
     if unknown := set(names) - set(FAULTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
+    if chosen.write and chosen.names:
+        parser.error("--write is for all of them: the page has one table of one run")
     if chosen.list:
         for fault in FAULTS.values():
             print(f"{fault.name}  {fault.title}\n       {fault.promised}")

@@ -9,7 +9,7 @@ from collections import Counter
 from faults import checks
 from faults.bank import Member
 from faults.client import Answer, Crowd, Customer, NotSent, Unanswered
-from faults.load import RATE, Kind, Told, read
+from faults.load import RATE, Kind, Load, Told, read
 from faults.node import NOISE_MS
 from faults.report import Finding, fault
 from faults.scene import Scene, spoken
@@ -20,26 +20,46 @@ GOOD = (Told.SUCCESS, Told.PENDING)
 
 @fault("F28", "rolling restart of all processes, and a migration", "failed payments 0; p99 < 2 x")
 def rolling(scene: Scene, finding: Finding) -> None:
+    """To start a process costs a second of one core. So that the bank and not the machine is measured, p99 is
+    compared with the same starts of processes that serve nobody."""
     bank = scene.bank
+    idle = bank.add("api")
+    bank.apis.remove(idle)
     with scene.load() as load:
-        load.go_on(10)
+        load.go_on(5)
+        load.phase = "idle starts"
+        idle.start_and_wait()
+        for _ in bank.members:
+            _restart(scene, load, idle)
+        idle.stop()
+        load.go_on(2, "between")
         load.phase = "fault"
         began = time.monotonic()
         for member in bank.members:
-            member.stop()
-            member.start_and_wait()
-            bank.hazina("migrate")
+            _restart(scene, load, member)
         took = time.monotonic() - began
         load.go_on(1, "after")
+    scene.run(idle.relay.close())
     ops = [op for op in load.ops if op.phase == "fault" and op.kind in PAYING]
     failed = [op for op in ops if op.told not in GOOD]
     finding.says(f"{len(ops)} payments in {took:.0f} s, failed {len(failed)}", not failed)
     if failed:
         finding.measured.append(spoken(Counter(f"{op.told.value} {op.said[:60]}" for op in failed)))
     finding.says(f"{sum(op.moves > 0 for op in ops)} turned to the other process")
-    calm, rolled = (checks.p99_ms(load, phase, *PAYING) for phase in ("calm", "fault"))
-    finding.says(f"p99 {calm:.0f} ms before, {rolled:.0f} ms meanwhile", rolled <= max(2 * calm, calm + NOISE_MS))
+    calm, starts, rolled = (checks.p99_ms(load, phase, *PAYING) for phase in ("calm", "idle starts", "fault"))
+    text = f"p99 {rolled:.0f} ms, {starts:.0f} ms beside as many starts of idle processes, {calm:.0f} ms without any"
+    finding.says(text, rolled <= 2 * starts + NOISE_MS)
     scene.afterwards(finding)
+
+
+def _restart(scene: Scene, load: Load, member: Member) -> None:
+    """As a balancer sees it that asks ``/readyz``: it is told nothing beforehand, turns away when a connection is
+    refused, and comes back when the process says that it is ready."""
+    member.stop()
+    load.ports = [api.port for api in scene.bank.apis if api is not member]
+    member.start_and_wait()
+    load.ports = [api.port for api in scene.bank.apis]
+    scene.bank.hazina("migrate")
 
 
 @fault("F31", "10 x overload", "reads shed or slow first; accepted but unresolved 0")

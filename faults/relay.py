@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 
 CHUNK = 65_536
 SHUFFLE_S = 0.2
+HEAR_S = 1.0
 STREAMS = (b"/v1/invoices/subscribe", b"/v2/router/payments")
+
+
+@dataclass
+class Wire:
+    """What is known of one connection."""
+
+    streams: bool = False
+    held: bool = False
+    lost: bool = False
 
 
 @dataclass
@@ -31,6 +41,8 @@ class Relay:
     """Requests held or lost so far."""
     repeated: int = 0
     """Events that came in copies."""
+    late_answers: list[str] = field(default_factory=list)
+    """What the node said to calls that had been held."""
     random: random.Random = field(default_factory=lambda: random.Random(1))
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -59,10 +71,10 @@ class Relay:
             return
         finally:
             self._tasks.discard(task)
-        stream = asyncio.Event()
+        wire = Wire()
         pumps = {
-            asyncio.create_task(self._there(reader, to_node[1], stream)),
-            asyncio.create_task(self._back(to_node[0], writer, stream)),
+            asyncio.create_task(self._there(reader, to_node[1], wire)),
+            asyncio.create_task(self._back(to_node[0], writer, wire)),
         }
         self._tasks |= pumps
         await asyncio.wait(pumps)
@@ -71,32 +83,36 @@ class Relay:
             with contextlib.suppress(OSError):
                 end.close()
 
-    async def _there(self, reader: asyncio.StreamReader, node: asyncio.StreamWriter, stream: asyncio.Event) -> None:
-        lost = False
+    async def _there(self, reader: asyncio.StreamReader, node: asyncio.StreamWriter, wire: Wire) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(CHUNK):
-                if any(path in piece for path in STREAMS):
-                    stream.set()
+                wire.streams = wire.streams or any(path in piece for path in STREAMS)
                 if self.lose and self.lose in piece:
-                    lost = True
+                    wire.lost = True
                     self.caught += 1
                 if (held := self.hold) and held in piece:
+                    wire.held = True
                     self.caught += 1
                     while self.hold == held:  # noqa: ASYNC110 (set from other threads)
                         await asyncio.sleep(0.01)
-                if not lost:
+                if not wire.lost:
                     node.write(piece)
                     await node.drain()
+        if wire.held:
+            await asyncio.sleep(HEAR_S)  # the asker may have gone; the node's answer is heard all the same
         with contextlib.suppress(OSError):
-            node.write_eof() if not stream.is_set() and not lost else node.close()
+            node.close()
 
-    async def _back(self, node: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: asyncio.Event) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+    async def _back(self, node: asyncio.StreamReader, writer: asyncio.StreamWriter, wire: Wire) -> None:
+        with contextlib.suppress(OSError):
             while piece := await node.read(CHUNK):
-                if self.copies > 1 and stream.is_set():
+                if wire.held:
+                    self.late_answers.append(piece.decode(errors="replace"))
+                if self.copies > 1 and wire.streams:
                     piece = await self._repeated(piece, node)
-                writer.write(piece)
-                await writer.drain()
+                with contextlib.suppress(OSError):
+                    writer.write(piece)
+                    await writer.drain()
         with contextlib.suppress(OSError):
             writer.close()
 

@@ -24,7 +24,7 @@ from faults.process import wait_for
 from faults.report import Finding
 
 T = TypeVar("T")
-CUSTOMERS = 8
+CUSTOMERS = 16
 SATS = 500_000
 REASKED_MAX = 40
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
@@ -44,8 +44,8 @@ class Scene:
     struck: Customer = field(default_factory=lambda: Customer(""))
     """Pays only what is struck."""
 
-    def come(self) -> None:
-        self.run(self.crowd.come(self.bank, CUSTOMERS + 1, SATS))
+    def come(self, customers: int = CUSTOMERS) -> None:
+        self.run(self.crowd.come(self.bank, customers + 1, SATS))
         self.struck = self.crowd.members.pop()
 
     def run(self, work: Coroutine[Any, Any, T], within_s: float = 90) -> T:

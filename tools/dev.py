@@ -16,6 +16,7 @@ USAGE = """\
 ./dev hazina ...                            the program itself: verify, doctor, psql, config, ... (--help)
 ./dev web                                   build the web app now
 ./dev bench                                 measure, beside pgbench on the same PostgreSQL
+./dev faults [NAME ...]                     kill, freeze, fill and cut a running bank, and check its books
 ./dev lock                                  resolve requirements.lock again from pyproject.toml
 """
 
@@ -43,9 +44,9 @@ def main(arguments: list[str]) -> int:
         from tools import suite
 
         return suite.check() if what == "check" else suite.test(rest)
-    if what == "bench":
+    if what in ("bench", "faults"):
         os.chdir(ROOT)
-        os.execv(sys.executable, [sys.executable, "-m", "bench", *rest])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", what, *rest])  # noqa: S606
     if what == "lock":
         from tools import locks
 
