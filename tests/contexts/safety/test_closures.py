@@ -135,7 +135,7 @@ async def test_the_claim_is_decided_in_the_commit_of_any_process(db: Database, s
 
 PAST_THE_PROGRAM = (
     "delete from closure",
-    "truncate closure",
+    "truncate closure cascade",
     "update closure set lifted_by = 'baraka', lifted_at = since",
     "update closure set lift_asked_by = 'amina', lift_until = since + interval '1h', lifted_by = 'baraka',"
     " lifted_at = since",
