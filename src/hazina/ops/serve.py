@@ -58,7 +58,9 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
                     await demo.make(bank, say)
 
             ready = _saying(say, _welcome(url, settings))
-            return run(bank, listening, working=True, children=children, first=history, on_ready=ready)
+            dead = run(bank, listening, working=True, children=children, first=history, on_ready=ready)
+            # Whoever noticed first: what ended it is the child that is gone.
+            return dead and next((name for name, one in children.items() if one and one.poll() is not None), dead)
 
 
 def serve_api(settings: Settings, say: Say) -> str | None:
