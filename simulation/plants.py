@@ -44,7 +44,7 @@ class Plant:
     what: str
     edits: tuple[Edit, ...]
     seed: int = 1
-    within: int = 10
+    within: int = 20
     weather: dict[str, float] | None = None
     then: str = ""  # SQL for the owner, after the migrations
 
@@ -80,6 +80,7 @@ PLANTS: dict[str, Plant] = {
         "A time-out of the node's answer counts as a failure: the money is given back at once.",
         (Edit(SENDING, SILENT, SILENT[:-7] + "await _conclude(parts, await _read(parts, payment.id), "
               "Event.FAIL, reason='timeout')\n        return\n"),),
+        seed=2,
     ),
     "silence-is-failure": Plant(
         "A node that cannot be asked how a payment stands counts as a failure.",
@@ -90,6 +91,7 @@ PLANTS: dict[str, Plant] = {
         (Edit(SENDING, NOT_OVER, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK + NOT_OVER),
          Edit(SENDING, RESEND, "")),
         weather=BAD_LINE,
+        seed=16,
     ),
     "credential-outlives-lease": Plant(
         "The node takes calls that come after the sender's lease; a payment it has not heard of by then is given back.",
@@ -104,11 +106,13 @@ PLANTS: dict[str, Plant] = {
               "        await _succeed(parts, payment, news)\n    else:\n"
               "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
         weather=BAD_LINE,
+        seed=8,
     ),
     "no-state-guard": Plant(
         "An invoice may be claimed whatever its state is.",
         (Edit(EFFECTS, 'where i.payment_hash = a.hash and a.turn = 1 and l.state = a."from" returning a.n)',
               "where i.payment_hash = a.hash and a.turn = 1 returning a.n)"),),
+        seed=10,
     ),
     "hash-unclaimed": Plant(
         "Two payments of one invoice may be on their way at once.",
@@ -116,6 +120,7 @@ PLANTS: dict[str, Plant] = {
               "returning"),
          Edit(SENDING, "    if earlier is not None and (earlier.state.final or order.key is None):",
               "    if earlier is not None and earlier.state.final:")),
+        seed=2,
     ),
     "credit-twice": Plant(
         "A receipt is booked each time that the node tells of it.",
@@ -133,6 +138,7 @@ PLANTS: dict[str, Plant] = {
         "An invoice that is paid inside is not made unpayable at the node first.",
         (Edit(SENDING, "        answer = await parts.lightning.cancel(payment.payment_hash)\n",
               "        answer = None\n"),),
+        seed=3,
     ),
     "fact-before-commit": Plant(
         "Facts are told before what they tell of is committed.",
@@ -152,6 +158,7 @@ PLANTS: dict[str, Plant] = {
     "limit-unlocked": Plant(
         "What is left of a limit is read without a lock.",
         (Edit("limit_take()", "    order by s.subject for update;", "    order by s.subject;"),),
+        seed=4,
     ),
     "balance-unlocked": Plant(
         "The balance is read before the payment, and nobody looks again.",
@@ -160,6 +167,7 @@ PLANTS: dict[str, Plant] = {
               "from hazina.payments.errors import InsufficientBalance as _Insufficient\n"),
          Edit(SENDING, INTERNAL, READ_FIRST.format("order.amount.n") + INTERNAL)),
         then="alter table ledger.account drop constraint account_floor",
+        seed=4,
     ),
     "key-forgotten": Plant(
         "A request that comes again with the same key is a new payment.",

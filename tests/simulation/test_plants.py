@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulation.playing import play
 
 from simulation.plants import PLANTS
-from tests.simulation.playing import play
 
 pytestmark = pytest.mark.slow
 

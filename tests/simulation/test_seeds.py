@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.simulation.playing import play
 
 pytestmark = pytest.mark.slow
