@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench import api, ledger
+from bench import api, ledger, payment, reads
 
 
 def main() -> None:
@@ -13,11 +13,15 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=("all", "api", "ledger", "install"), default="all")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--entries", type=int, default=1_000_000, help="of the wallet with the long history")
+    parser.add_argument("--slow-disk", action="store_true", help="a millisecond more for every fsync (ledger)")
     chosen = parser.parse_args()
     found: dict[str, float] = {}
     if chosen.what in ("all", "ledger"):
-        with ledger.own_database() as url:
+        with ledger.own_database(slow=chosen.slow_disk) as (url, owner_url):
             found |= ledger.run(url, chosen.seconds, chosen.rounds)
+            found |= payment.run(url, owner_url, chosen.seconds, chosen.rounds)
+            found |= reads.run(url, owner_url, chosen.entries)
     if chosen.what in ("all", "api"):
         found |= api.measure(chosen.seconds, chosen.rounds)
     if chosen.what in ("all", "install"):

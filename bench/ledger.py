@@ -26,6 +26,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import slow_disk
 from hazina import migrations
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.embedded import OWNER_ROLE, PROGRAM_ROLE, Cluster
@@ -156,14 +157,16 @@ def run(url: str, seconds: float = 1.5, rounds: int = 3) -> dict[str, float]:
 
 
 @contextmanager
-def own_database() -> Iterator[str]:
-    """A durable PostgreSQL that is gone afterwards; the program's URL."""
+def own_database(*, slow: bool = False) -> Iterator[tuple[str, str]]:
+    """A durable PostgreSQL that is gone afterwards: the program's URL and the owner's. ``slow``: on a disk
+    that takes a millisecond longer for every fsync."""
     with tempfile.TemporaryDirectory(prefix="hazina-bench-") as folder:
         Path(folder).chmod(0o711)  # the server may run as another user
-        cluster = Cluster(Path(folder) / "pg").start()
+        programs = slow_disk.programs(Path(folder)) if slow else None
+        cluster = Cluster(Path(folder) / "pg", programs=programs).start()
         try:
             migrations.migrate(cluster.url(OWNER_ROLE), PROGRAM_ROLE)
-            yield cluster.url()
+            yield cluster.url(), cluster.url(OWNER_ROLE)
         finally:
             cluster.stop()
 
@@ -177,7 +180,7 @@ def main() -> None:
     if chosen.url:
         found = run(chosen.url, chosen.seconds, chosen.rounds)
     else:
-        with own_database() as url:
+        with own_database() as (url, _):
             found = run(url, chosen.seconds, chosen.rounds)
     print(json.dumps(found))
 
