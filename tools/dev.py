@@ -16,9 +16,12 @@ USAGE = """\
 ./dev hazina ...                            the program itself: verify, doctor, psql, config, ... (--help)
 ./dev web                                   build the web app now
 ./dev bench                                 measure, beside pgbench on the same PostgreSQL
+./dev simulate --seeds N [--seed FIRST]     the whole bank under a virtual clock, broken in every way a seed finds
 ./dev faults [NAME ...]                     kill, freeze, fill and cut a running bank, and check its books
 ./dev lock                                  resolve requirements.lock again from pyproject.toml
 """
+
+MODULES = {"bench": "bench", "faults": "faults", "simulate": "simulation"}
 
 
 def hazina(arguments: list[str]) -> None:
@@ -44,9 +47,9 @@ def main(arguments: list[str]) -> int:
         from tools import suite
 
         return suite.check() if what == "check" else suite.test(rest)
-    if what in ("bench", "faults"):
+    if what in MODULES:
         os.chdir(ROOT)
-        os.execv(sys.executable, [sys.executable, "-m", what, *rest])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", MODULES[what], *rest])  # noqa: S606
     if what == "lock":
         from tools import locks
 
