@@ -94,10 +94,6 @@ class Bank:
     def working(self) -> Mapping[str, Background]:
         """What a worker does. Any number of workers may run."""
 
-        async def jobs_work() -> None:
-            async with self.queue.open_async():
-                await jobs.work(self.queue, self.settings.worker_concurrency)
-
         async def watch() -> None:
             await lead(self.db.url, f"watch:{self.lightning.name}", self.payments.watch)
 
@@ -107,7 +103,7 @@ class Bank:
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
-            "jobs": jobs_work,
+            "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
         }
 
 

@@ -4,16 +4,20 @@ state of a payment stands in its own row, and loops look at those.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
 
 log = structlog.get_logger("hazina.jobs")
 
 STALLED_AFTER_S = 10
 HEARTBEAT_S = 2
+AGAIN_S = 1.0
 
 
 def queue(url: str) -> App:
@@ -45,12 +49,21 @@ def retry_stalled(app: App) -> None:
 
 
 async def work(app: App, concurrency: int) -> None:
-    """Run jobs for ever. Cancelling waits a little for those that run."""
-    await app.run_worker_async(
-        concurrency=concurrency,
-        install_signal_handlers=False,
-        shutdown_graceful_timeout=5,
-        delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
-        update_heartbeat_interval=HEARTBEAT_S,
-        stalled_worker_timeout=STALLED_AFTER_S,
-    )
+    """Run jobs for ever, with the queue opened anew after the database was away. Cancelling waits a little for
+    those that run."""
+    while True:
+        try:
+            async with app.open_async():
+                await app.run_worker_async(
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    shutdown_graceful_timeout=5,
+                    delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_AFTER_S,
+                )
+        except (ConnectorException, psycopg.Error) as error:
+            log.warning("queue_lost", why=str(error.__cause__ or error)[:200])
+        else:
+            log.warning("queue_lost", why="the worker stopped: its connection was lost")
+        await asyncio.sleep(AGAIN_S)
