@@ -385,8 +385,10 @@ async def _send(parts: Parts, payment: Payment) -> None:
         ours = replace(payment, state=State.SENT, lease_until=until)
         await _conclude(parts, ours, Event.FAIL, reason=answer.reason.value)
         return
+    now = parts.clock.now()
+    over, soon = now - timedelta(seconds=policy.lease_margin_s), now + timedelta(seconds=policy.look_first_s)
     async with parts.db.transaction() as tx:  # our one call has arrived: nobody need wait for it any more
-        await store.end_lease(tx, payment.id, until, parts.clock.now() - timedelta(seconds=policy.lease_margin_s))
+        await store.end_lease(tx, payment.id, until, over, soon)
     await _look(parts, await _read(parts, payment.id))
 
 

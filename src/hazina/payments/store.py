@@ -97,11 +97,13 @@ async def take_lease(tx: Tx, payment_id: UUID, was: State, now: datetime, until:
     return changed == 1
 
 
-async def end_lease(tx: Tx, payment_id: UUID, lease_until: datetime, at: datetime) -> None:
-    """The lease until ``lease_until``, if it still stands, has ended at ``at``."""
+async def end_lease(tx: Tx, payment_id: UUID, lease_until: datetime, at: datetime, look_at: datetime) -> None:
+    """The lease until ``lease_until``, if it still stands, has ended at ``at``; so the next look need not wait
+    for its end."""
     await tx.execute(
-        "update payment set lease_until = %(at)s where id = %(id)s and state = 1 and lease_until = %(lease)s",
-        {"id": payment_id, "lease": lease_until, "at": at},
+        """update payment set lease_until = %(at)s, look_at = least(look_at, %(look_at)s)
+        where id = %(id)s and state = 1 and lease_until = %(lease)s""",
+        {"id": payment_id, "lease": lease_until, "at": at, "look_at": look_at},
     )
 
 
