@@ -162,6 +162,7 @@ class Bank:
         for member in self.members:
             member.relay.release()
             member.relay.copies = 1
+            member.relay.caught = 0
             if member.alive:
                 member.thaw()
         self.disarm()

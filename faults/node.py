@@ -13,6 +13,7 @@ from typing import Any
 from faults import checks
 from faults.client import Answer, Crowd, Customer, NotSent, Unanswered
 from faults.load import Kind, Told, read
+from faults.process import wait_for
 from faults.report import Finding, fault
 from faults.scene import Scene, spoken
 
@@ -88,9 +89,11 @@ def _play(scene: Scene, first: int, *, many: bool) -> list[Any]:
         with bank.as_owner() as connection:
             connection.execute(
                 """insert into procrastinate_jobs (queue_name, task_name, lock, args, status)
-                select 'default', 'hazina.tidy', 'hazina.tidy', '{"timestamp": 0}', 'todo'
+                select 'default', 'hazina.tidy', null, '{"timestamp": 0}', 'todo'
                 from generate_series(1, 20)"""
             )
+        left = "select count(*) from procrastinate_jobs where task_name = 'hazina.tidy' and status <> 'failed'"
+        wait_for(lambda: not bank.value(left), 120, "all copies of the job are done")
     checks.wait_quiet(bank)
     rows = [row for row in checks.payments(bank) if row.created_at >= began - 1]
     seen: list[Any] = []

@@ -58,6 +58,11 @@ class Process:
     def alive(self) -> bool:
         return self.running is not None and self.running.poll() is None
 
+    @property
+    def ended(self) -> bool:
+        """By itself: nobody killed or stopped it."""
+        return self.running is not None and self.running.poll() is not None
+
     def said(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -77,12 +82,14 @@ class Process:
             self.running.send_signal(signal.SIGKILL)
             self.running.wait(10)
         self._close()
+        self.running = None
 
     def stop(self, within_s: float = 20) -> int:
         assert self.running is not None
         self.running.terminate()
         code = self.running.wait(within_s)
         self._close()
+        self.running = None
         return code
 
     def freeze(self) -> None:

@@ -187,7 +187,10 @@ class Scene:
         return said
 
     def afterwards(self, finding: Finding) -> Settled:
-        """Heal, wait for quiet, let the unsure ask again, compare everything."""
+        """Heal, wait for quiet, let the unsure ask again, compare everything. No process may have ended by
+        itself."""
+        ended = [member.name for member in self.bank.members if member.ended]
+        finding.wrong += [f"{name} ended by itself" for name in ended]
         self.bank.heal()
         quiet_s = checks.wait_quiet(self.bank)
         again = self.ask_again()
