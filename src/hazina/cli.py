@@ -284,6 +284,26 @@ def safe_mode_lift(
         safety.lift(place, safety.rail_named(rail), operator, safety.passphrase(), _say)
 
 
+@cli.command("issue-dollars")
+def issue_dollars(
+    name: Annotated[str, typer.Argument(help="The customer's username or phone number.")],
+    cents: Annotated[int, typer.Argument(help="How much, in US cents.", min=1)],
+    reason: Annotated[str, typer.Option("--reason", help="What the customer reads beside it.")],
+    data: Data = None,
+) -> None:
+    """Put dollars into a customer's dollar wallet, against dollars that the bank took in at the counter.
+
+    The bank owes them from then on; whoever may run this command decides that.
+
+    Example: `hazina issue-dollars amina 5000 --reason 'Brought to the counter'`
+    """
+    loaded = _load(data=data)
+    _log(loaded.settings, least="error")
+    from hazina.ops import dollars
+
+    dollars.issue(loaded.settings, name, cents, reason, _say)
+
+
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(
     context: typer.Context,

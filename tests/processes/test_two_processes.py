@@ -54,3 +54,22 @@ def test_two_hundred_payments_of_a_wallet_that_affords_fifty(bank: Bank, amina: 
     assert answers.count("SUCCESS") == 50
     assert poor.balance() == 0
     assert amina.balance() == before + 1_000
+
+
+def test_dollars_come_over_the_counter_and_move_between_customers(bank: Bank, amina: Customer) -> None:
+    baraka = Customer(bank, "+254712345703").log_in()
+    counter = Process(
+        ["issue-dollars", amina.phone, "2500", "--reason", "Counter", "--data", str(bank.folder)],
+        bank.folder / "counter.out",
+    )
+    counter.start()
+    assert counter.running is not None
+    code = counter.running.wait(60)
+    counter.kill()  # only closes its output
+    assert code == 0, counter.log.read_text()
+    assert amina.balance("USD") == 2_500
+    query = """mutation($input: IntraLedgerUsdPaymentSendInput!) { intraLedgerUsdPaymentSend(input: $input) {
+        status errors { code } } }"""
+    order = {"walletId": amina.wallets["USD"], "recipientWalletId": baraka.wallets["USD"], "amount": 1_200}
+    assert amina.ask(query, input=order)["intraLedgerUsdPaymentSend"]["status"] == "SUCCESS"
+    assert (amina.balance("USD"), baraka.balance("USD")) == (1_300, 1_200)

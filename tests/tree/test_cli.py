@@ -13,7 +13,20 @@ import typer.main
 from hazina.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("up", "api", "worker", "sandbox", "migrate", "verify", "doctor", "config", "psql", "operator", "safe-mode")
+COMMANDS = (
+    "up",
+    "api",
+    "worker",
+    "sandbox",
+    "migrate",
+    "verify",
+    "doctor",
+    "config",
+    "issue-dollars",
+    "psql",
+    "operator",
+    "safe-mode",
+)
 
 
 def hazina(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

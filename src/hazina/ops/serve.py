@@ -67,7 +67,7 @@ def serve_api(settings: Settings, say: Say) -> str | None:
     """One of any number of API processes on a migrated database."""
     listening = server.bind(settings.host, settings.port)
     url = f"http://{settings.host}:{listening.getsockname()[1]}"
-    with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
+    with stopping_cleanly(say), beside_others(settings) as (settings, place):
         bank = built(settings, place)
         return run(bank, listening, on_ready=_saying(say, f"The API is ready at {url}"))
 
@@ -76,14 +76,15 @@ def work(settings: Settings, say: Say, health_port: int) -> str | None:
     """One of any number of workers on a migrated database. It answers only for its health."""
     listening = server.bind("127.0.0.1", health_port)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    with stopping_cleanly(say), _served_by_others(settings) as (settings, place):
+    with stopping_cleanly(say), beside_others(settings) as (settings, place):
         bank = built(settings, place)
         ready = f"The worker is ready; its health is at {url}/readyz"
         return run(bank, listening, serving=False, working=True, on_ready=_saying(say, ready))
 
 
 @contextmanager
-def _served_by_others(settings: Settings) -> Iterator[tuple[Settings, Place]]:
+def beside_others(settings: Settings) -> Iterator[tuple[Settings, Place]]:
+    """The migrated database, and providers that are set or are a sandbox that runs."""
     with database.opened(settings) as place:
         database.must_be_durable(place, settings)
         database.must_be_migrated(place)
