@@ -52,12 +52,12 @@ def frozen(scene: Scene, finding: Finding) -> None:
         load.go_on(4, "after")
         load.ports = [api.port for api in bank.apis]
         load.go_on(2)
-    victim.relay.caught = 0
     finding.says(f"{meanwhile} of {len(struck)} finished by the others meanwhile", meanwhile == len(struck))
     heard = victim.relay.late_answers
     refused = sum("macaroon" in text or "expired" in text for text in heard)
-    finding.says(f"{refused} of 3 late calls refused by the node", refused == 3)
-    if refused != 3:
+    held = victim.relay.caught  # a customer's own may be among them
+    finding.says(f"{refused} of {held} late calls refused by the node", refused == held >= 3)
+    if refused != held:
         finding.wrong += [text[:300] for text in heard]
     scene.afterwards(finding)
     took = max(row.took_s for row in scene.rows_of(*struck))
