@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from hazina.kernel import child
+
 START_S = 60
 
 
@@ -35,7 +37,8 @@ def wait_for(what: Callable[[], Any], within_s: float, why: str, pause_s: float 
 
 @dataclass
 class Process:
-    """One ``hazina`` command with its output in a file."""
+    """One ``hazina`` command with its output in a file. Start it from the main thread: it ends with the thread
+    that started it."""
 
     arguments: list[str]
     log: Path
@@ -45,13 +48,13 @@ class Process:
 
     def start(self) -> None:
         self.output = self.log.open("ab")
-        self.running = subprocess.Popen(  # noqa: S603 (an argument list, no shell)
+        self.running = child.spawn(
             [sys.executable, "-m", "hazina.cli", *self.arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
+            on_parent_death=signal.SIGKILL,  # whoever plays with faults may be killed, too
+            output=self.output,
+            errors=subprocess.STDOUT,
             env={**os.environ, **self.environ, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
+            cwd=Path.cwd(),
         )
 
     @property

@@ -187,19 +187,19 @@ class Scene:
         return said
 
     def afterwards(self, finding: Finding) -> Settled:
-        """Heal, wait for quiet, let the unsure ask again, compare everything. No process may have ended by
-        itself."""
+        """Heal, wait for quiet, compare everything; let the unsure ask again, and compare once more: asking
+        again may mend what was broken. No process may have ended by itself."""
         ended = [member.name for member in self.bank.members if member.ended]
         finding.wrong += [f"{name} ended by itself" for name in ended]
         self.bank.heal()
-        quiet_s = checks.wait_quiet(self.bank)
-        again = self.ask_again()
         settled = checks.settle(self.bank, self.ops, since=self.since)
-        settled.quiet_s += quiet_s
-        finding.measured.append(settled.summary)
-        if again:
-            finding.measured.append(f"asked again: {spoken(again)}")
         finding.wrong += settled.wrong
+        finding.measured.append(settled.summary)
+        if again := self.ask_again():
+            finding.measured.append(f"asked again: {spoken(again)}")
+            after = checks.settle(self.bank, self.ops, since=self.since)
+            finding.wrong += after.wrong
+            settled.rows = after.rows
         return settled
 
 
