@@ -24,7 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 PREFIX = "HAZINA_"
 PLAIN_NAMES = {"DATABASE_URL": "database_url"}  # what everybody calls it already
-NOT_SETTINGS = {"HAZINA_CONFIG", "HAZINA_PYTHON", "HAZINA_CHROMIUM", "HAZINA_TEST_POSTGRES"}  # read elsewhere
+# Read elsewhere:
+NOT_SETTINGS = {"HAZINA_CONFIG", "HAZINA_PYTHON", "HAZINA_CHROMIUM", "HAZINA_TEST_POSTGRES"}
+NOT_SETTINGS |= {"HAZINA_BITCOIND", "HAZINA_ELECTRUM", "HAZINA_LND_BINARY"}  # programs that are there already
 FILE_SUFFIX = "_file"
 DATA_DEFAULT = ".hazina"
 
