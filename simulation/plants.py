@@ -50,6 +50,7 @@ class Plant:
 
 
 SENDING = "hazina.payments.sending"
+ATTEMPTS = "hazina.payments.attempts"
 RECEIVING = "hazina.payments.receiving"
 POSTINGS = "hazina.payments.postings"
 EFFECTS = "hazina.payments.effects"
@@ -78,31 +79,32 @@ BAD_LINE: dict[str, float] = {"network": 8}
 PLANTS: dict[str, Plant] = {
     "early-refund": Plant(
         "A time-out of the node's answer counts as a failure: the money is given back at once.",
-        (Edit(SENDING, SILENT, SILENT[:-7] + "await _conclude(parts, await _read(parts, payment.id), "
+        (Edit(ATTEMPTS, SILENT, SILENT[:-7] + "await _conclude(parts, await _read(parts, payment.id), "
               "Event.FAIL, reason='timeout')\n        return\n"),),
         seed=2,
     ),
     "silence-is-failure": Plant(
         "A node that cannot be asked how a payment stands counts as a failure.",
-        (Edit(SENDING, NOT_SEEN, GIVE_BACK + NOT_SEEN),),
+        (Edit(ATTEMPTS, NOT_SEEN, GIVE_BACK + NOT_SEEN),),
     ),
     "unknown-is-final": Plant(
         "The node has never heard of a payment, and it is given back before the sender's lease has ended.",
-        (Edit(SENDING, NOT_OVER, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK + NOT_OVER),
-         Edit(SENDING, RESEND, "")),
+        (Edit(ATTEMPTS, NOT_OVER, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK + NOT_OVER),
+         Edit(ATTEMPTS, RESEND, "")),
         weather=BAD_LINE,
         seed=16,
     ),
     "credential-outlives-lease": Plant(
         "The node takes calls that come after the sender's lease; a payment it has not heard of by then is given back.",
-        (Edit(SENDING, "not_after=until,", "not_after=until + timedelta(hours=1),"),
-         Edit(SENDING, RESEND, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK)),
+        (Edit(ATTEMPTS, "not_after=until,", "not_after=until + timedelta(hours=1),"),
+         Edit(ATTEMPTS, RESEND, "    elif news.state is OutgoingState.UNKNOWN:\n" + GIVE_BACK)),
         weather=BAD_LINE,
     ),
     "old-news": Plant(
         "A failure is believed whenever it is told, also when it is that of an earlier payment of the same hash.",
-        (Edit(SENDING, NOT_OVER, "    elif not over and news.state is not OutgoingState.FAILED:\n        return\n"),
-         Edit(SENDING, "        await _succeed(parts, payment, news)\n    else:\n        await _look(parts, payment)\n",
+        (Edit(ATTEMPTS, NOT_OVER, "    elif not over and news.state is not OutgoingState.FAILED:\n        return\n"),
+         Edit(ATTEMPTS,
+              "        await _succeed(parts, payment, news)\n    else:\n        await _look(parts, payment)\n",
               "        await _succeed(parts, payment, news)\n    else:\n"
               "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
         weather=BAD_LINE,
@@ -136,7 +138,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "open-at-the-node": Plant(
         "An invoice that is paid inside is not made unpayable at the node first.",
-        (Edit(SENDING, "        answer = await parts.lightning.cancel(payment.payment_hash)\n",
+        (Edit(ATTEMPTS, "        answer = await parts.lightning.cancel(payment.payment_hash)\n",
               "        answer = None\n"),),
         seed=3,
     ),

@@ -22,6 +22,7 @@ from hazina.kernel.ids import UUID, new_id
 from hazina.kernel.money import Asset
 from hazina.ledger import BANK
 from hazina.payments import postings, store
+from hazina.payments.attempts import take_news
 from hazina.payments.common import Parts, may_move, own_wallet, party
 from hazina.payments.errors import (
     ExchangeUnavailable,
@@ -46,7 +47,6 @@ from hazina.payments.model import (
     split_receipt,
 )
 from hazina.payments.ports import AlreadySettled, Change, Incoming, IncomingState, NodeRefused, NodeSilent
-from hazina.payments.sending import take_news
 
 log = structlog.get_logger("hazina.payments")
 

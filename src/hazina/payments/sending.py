@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from hazina.access import SEEN, Caller
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
-from hazina.kernel import bolt11
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
-from hazina.kernel.money import Asset, Msats, Price
+from hazina.kernel.money import Asset, Msats
 from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
 from hazina.payments import postings, store
-from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party, volume
+from hazina.payments.attempts import attempt
+from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party
 from hazina.payments.errors import (
     ExchangeUnavailable,
     InvoiceAlreadyPaid,
     InvoiceExpired,
-    InvoiceForeignNetwork,
-    InvoiceHasAmount,
-    InvoiceNeedsAmount,
     InvoiceUnreadable,
     NoRoute,
     PaymentFailed,
@@ -37,8 +33,6 @@ from hazina.payments.errors import (
     SelfPayment,
     WrongCurrency,
 )
-from hazina.payments.fees import Matter, Network, Way, fee_of
-from hazina.payments.flow import Event, after
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -46,8 +40,6 @@ from hazina.payments.model import (
     Kind,
     LineStatus,
     Payment,
-    Policy,
-    Probe,
     SendInternal,
     SendInvoice,
     Sent,
@@ -56,15 +48,12 @@ from hazina.payments.model import (
     memo_fits,
     positive,
 )
-from hazina.payments.ports import AlreadySettled, NodeRefused, NodeSilent, Outgoing, OutgoingState, Reason, Refused
-from hazina.safety import Rail, leaving, stopping
+from hazina.payments.ports import Reason
+from hazina.payments.quotes import own_fee
+from hazina.payments.reading import Reading, amount_to_pay, read_invoice
+from hazina.safety import Rail, leaving
 
 log = structlog.get_logger("hazina.payments")
-
-FAR_FUTURE = 4_102_444_800
-"""1 January 2100, unix seconds: an invoice that lives longer is taken to end then."""
-INSIDE_TRIES = 6
-"""How often a silent node is asked to cancel its copy of an invoice that is being paid inside."""
 
 
 # --- inside, by wallet ------------------------------------------------------------------------------
@@ -118,42 +107,6 @@ async def _replay_or_refuse(parts: Parts, caller: Caller, result: Result, paymen
 
 
 # --- invoices ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An invoice and its text in the one form that is stored and compared: lower case, no prefix."""
-
-    text: str
-    says: bolt11.Invoice11
-
-    @property
-    def expires_at(self) -> datetime:
-        return datetime.fromtimestamp(min(self.says.expires_at, FAR_FUTURE), UTC)
-
-
-def read_invoice(text: str, network: bolt11.Network) -> Reading:
-    """Raises InvoiceUnreadable, InvoiceForeignNetwork."""
-    try:
-        says = bolt11.decode(text, network)
-    except bolt11.Bolt11Error as error:
-        if error.code is bolt11.Bolt11Code.WRONG_NETWORK:
-            raise InvoiceForeignNetwork() from error
-        raise InvoiceUnreadable(f"{InvoiceUnreadable.message} {error}", cause=error.code.value) from error
-    return Reading(text.strip().lower().removeprefix("lightning:"), says)
-
-
-def amount_to_pay(invoice: bolt11.Invoice11, wished: Msats | None) -> Msats:
-    """Raises InvoiceHasAmount, InvoiceNeedsAmount, InvalidAmount."""
-    if invoice.amount is None:
-        if wished is None:
-            raise InvoiceNeedsAmount()
-        positive(wished)
-        return wished
-    if wished is not None:
-        raise InvoiceHasAmount()
-    positive(invoice.amount)
-    return invoice.amount
 
 
 async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent:
@@ -329,232 +282,3 @@ def _why(reason: str | None) -> Refusal:
             return InvoiceAlreadyPaid("The invoice was paid from elsewhere at the same moment. Nothing was taken.")
         case _:
             return PaymentFailed()
-
-
-async def attempt(parts: Parts, payment_id: UUID) -> Payment:
-    """Bring a payment one step nearer to its end; anybody may, at any time. The payment as it then is."""
-    async with parts.db.reading() as tx:
-        payment = await store.payment(tx, payment_id)
-    assert payment is not None
-    if not payment.state.final:
-        if payment.kind is Kind.LN_INSIDE:
-            await _close_inside(parts, payment)
-        elif payment.state is State.HELD:
-            await _send(parts, payment)
-        else:
-            await _look(parts, payment)
-        async with parts.db.reading() as tx:
-            payment = await store.payment(tx, payment_id)
-        assert payment is not None
-    return payment
-
-
-async def _send(parts: Parts, payment: Payment) -> None:
-    """Take the lease, then hand the payment to the node. The credential ends with the lease, so a call
-    that was delayed on its way is refused by the node itself. While Lightning is closed the money waits
-    where it is."""
-    now, policy = parts.clock.now(), parts.policy
-    assert payment.expires_at is not None and payment.payment_request is not None
-    if now >= payment.expires_at:
-        await _conclude(parts, payment, Event.FAIL, reason=Reason.EXPIRED.value)
-        return
-    until = now + timedelta(seconds=policy.lease_s)
-    look_at = until + timedelta(seconds=policy.lease_margin_s)
-    async with parts.db.transaction() as tx:
-        if await stopping(tx, Rail.LIGHTNING):
-            await store.look_again(tx, payment.id, now + timedelta(seconds=policy.closed_look_s))
-            return
-        mine = await store.take_lease(tx, payment.id, payment.state, now, until, look_at)
-    if not mine:
-        return
-    invoice = bolt11.decode(payment.payment_request)
-    amount = Msats(payment.amount) if invoice.amount_msat is None else None
-    try:
-        answer = await parts.lightning.pay(
-            payment.payment_request,
-            amount=amount,
-            fee_max=Msats(payment.fee_max - payment.bank_fee),
-            timeout_s=policy.node_timeout_s,
-            not_after=until,
-        )
-    except (NodeSilent, NodeRefused) as error:
-        log.warning("payment_unknown", payment=str(payment.id), why=str(error)[:200])
-        return
-    if isinstance(answer, Refused):
-        log.info("payment_refused", payment=str(payment.id), reason=answer.reason.value, text=answer.text[:200])
-        ours = replace(payment, state=State.SENT, lease_until=until)
-        await _conclude(parts, ours, Event.FAIL, reason=answer.reason.value)
-        return
-    now = parts.clock.now()
-    over, soon = now - timedelta(seconds=policy.lease_margin_s), now + timedelta(seconds=policy.look_first_s)
-    async with parts.db.transaction() as tx:  # our one call has arrived: nobody need wait for it any more
-        await store.end_lease(tx, payment.id, until, over, soon)
-    await _look(parts, await _read(parts, payment.id))
-
-
-async def _read(parts: Parts, payment_id: UUID) -> Payment:
-    async with parts.db.reading() as tx:
-        payment = await store.payment(tx, payment_id)
-    assert payment is not None
-    return payment
-
-
-async def _look(parts: Parts, payment: Payment) -> None:
-    """Ask the node how a sent payment stands. Only its answer moves money. While a call may still be on its
-    way only success is believed: what has failed may be an earlier payment of the same hash, and what the
-    node never heard of may reach it yet."""
-    if payment.state.final:
-        return
-    assert payment.payment_hash is not None and payment.lease_until is not None
-    now, policy = parts.clock.now(), parts.policy
-    over = now >= payment.lease_until + timedelta(seconds=policy.lease_margin_s)  # before the node is asked
-    try:
-        news = await parts.lightning.outgoing(payment.payment_hash)
-    except (NodeSilent, NodeRefused) as error:
-        log.warning("payment_not_seen", payment=str(payment.id), why=str(error)[:200])
-        await _look_later(parts, payment)
-        return
-    if news.state is OutgoingState.SUCCEEDED:
-        await _succeed(parts, payment, news)
-    elif not over:
-        return
-    elif news.state is OutgoingState.FAILED:
-        await _conclude(parts, payment, Event.FAIL, reason=(news.reason or Reason.OTHER).value)
-    elif news.state is OutgoingState.UNKNOWN:
-        await _send(parts, payment)
-    else:
-        when = parts.clock.now() + postings.look_after(payment.attempts, policy.look_first_s, policy.look_max_s)
-        async with parts.db.transaction() as tx:
-            await store.look_when_due(tx, payment.id, now, when)
-
-
-async def _look_later(parts: Parts, payment: Payment) -> None:
-    policy = parts.policy
-    when = parts.clock.now() + postings.look_after(payment.attempts, policy.look_first_s, policy.look_max_s)
-    async with parts.db.transaction() as tx:
-        await store.look_again(tx, payment.id, when)
-
-
-async def take_news(parts: Parts, payment: Payment, news: Outgoing) -> None:
-    """News from the node's stream. It may be old: whatever is not success makes us ask again."""
-    if news.state is OutgoingState.SUCCEEDED:
-        await _succeed(parts, payment, news)
-    else:
-        await _look(parts, payment)
-
-
-async def _succeed(parts: Parts, payment: Payment, news: Outgoing) -> None:
-    assert news.preimage is not None and news.fee is not None
-    if news.fee.n > payment.fee_max - payment.bank_fee:
-        log.error("fee_above_limit", payment=str(payment.id), fee_msat=news.fee.n, limit_msat=payment.fee_max)
-    await _conclude(parts, payment, Event.SUCCEED, fee=news.fee, preimage=news.preimage)
-
-
-async def _conclude(
-    parts: Parts,
-    payment: Payment,
-    event: Event,
-    *,
-    fee: Msats | None = None,
-    preimage: bytes | None = None,
-    reason: str = "",
-) -> None:
-    """The last step, in one commit. Lost claims mean that another did it: fine."""
-    if after(payment.kind, payment.state, event) is None:
-        return
-    now = parts.clock.now()
-    if event is Event.SUCCEED:
-        assert fee is not None and preimage is not None
-        unit = postings.settle_out(payment, fee, preimage, now)
-    else:
-        unit = postings.give_back(payment, reason, now)
-    result = await parts.books.commit(unit)
-    assert result.ok or result.claim is not None, f"payment {payment.id} could not be concluded: {result}"
-
-
-async def _close_inside(parts: Parts, payment: Payment) -> None:
-    """Cancel the node's copy of the invoice, then credit the payee. Giving up is safe at any time."""
-    assert payment.payment_hash is not None and payment.to_wallet_id is not None and payment.wallet_id is not None
-    try:
-        answer = await parts.lightning.cancel(payment.payment_hash)
-    except (NodeSilent, NodeRefused):
-        if payment.attempts >= INSIDE_TRIES:
-            await _conclude(parts, payment, Event.FAIL, reason="node_away")
-        else:
-            await _look_later(parts, payment)
-        return
-    if isinstance(answer, AlreadySettled):
-        await _conclude(parts, payment, Event.FAIL, reason="already_paid")
-        return
-    async with parts.db.reading() as tx:
-        invoice = await store.invoice(tx, payment.payment_hash)
-        both = await holders(tx, [payment.wallet_id, payment.to_wallet_id])
-    assert invoice is not None
-    payer, payee, now = both[payment.wallet_id], both[payment.to_wallet_id], parts.clock.now()
-    received = postings.statement_line(
-        payment, party(payee), party(payer), Direction.RECEIVE, now,
-        memo=payment.memo or invoice.memo, preimage=invoice.preimage, external_id=invoice.external_id,
-    )  # fmt: skip
-    result = await parts.books.commit(postings.settle_inside(payment, received, invoice, now))
-    if result.claim == "invoice_state":  # the money came from outside after all: the feed has credited it
-        await _conclude(parts, payment, Event.FAIL, reason="already_paid")
-
-
-async def reconcile(parts: Parts, limit: int = 100) -> int:
-    """Look at every open payment whose time has come. The net under everything else: run every few seconds."""
-    async with parts.db.reading() as tx:
-        due = await store.due(tx, parts.clock.now(), limit)
-    gate = asyncio.Semaphore(8)
-
-    async def one(payment_id: UUID) -> None:
-        async with gate:
-            try:
-                await attempt(parts, payment_id)
-            except Exception:
-                log.exception("payment_not_reconciled", payment=str(payment_id))
-
-    await asyncio.gather(*(one(payment_id) for payment_id in due))
-    return len(due)
-
-
-# --- fees -------------------------------------------------------------------------------------------
-
-
-def own_fee(amount: Msats, payer: Holder, price: Price | None, policy: Policy) -> Msats:
-    """What the bank itself asks for a payment over Lightning, whole satoshi."""
-    cents = volume(amount, price).n if price is not None else 0
-    matter = Matter(amount.sats_ceil, cents, account_id=payer.account.id)
-    return Msats.from_sats(fee_of(policy.fees, Network.LIGHTNING, Way.SEND, matter).bank_sats)
-
-
-async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | None) -> Probe:
-    """What paying this invoice will cost at most. The answer is kept for a few minutes as the ceiling of
-    the payment, so that the customer never pays more than was shown."""
-    reading = read_invoice(text, parts.network)
-    invoice = reading.says
-    amount = amount_to_pay(invoice, wished)
-    now = parts.clock.now()
-    async with parts.db.reading() as tx:
-        payer = await own_wallet(tx, caller, wallet_id)
-        ours = await store.invoice(tx, invoice.payment_hash)
-    if payer.wallet.asset is not Asset.BTC:
-        raise ExchangeUnavailable()
-    if now >= reading.expires_at:
-        raise InvoiceExpired()
-    if ours is not None:
-        return Probe(Msats(0))
-    await parts.node_is_up()
-    ceiling = fee_ceiling(amount, parts.policy)
-    own = own_fee(amount, payer, await parts.prices.latest(), parts.policy)
-    try:
-        found = await parts.lightning.quote(
-            reading.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
-        )
-    except (NodeSilent, NodeRefused):
-        found = None
-    if found is None:
-        return Probe(ceiling + own, NoRoute("No way to the recipient was found yet. Nothing was moved."))
-    fee = Msats.from_sats(found.sats_ceil)
-    async with parts.db.transaction() as tx:
-        await store.keep_quote(tx, wallet_id, invoice.payment_hash, amount, fee, now)
-    return Probe(fee + own)

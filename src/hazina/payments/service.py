@@ -11,7 +11,7 @@ from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page, Slice
 from hazina.ledger import BANK
-from hazina.payments import postings, receiving, sending, store
+from hazina.payments import attempts, postings, quotes, receiving, sending, store
 from hazina.payments.common import Parts, may_move, party
 from hazina.payments.errors import LightningUnavailable, PaymentUnknown, WrongCurrency
 from hazina.payments.model import (
@@ -51,7 +51,7 @@ class Payments:
 
     async def probe_fee(self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | None) -> Probe:
         """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
-        return await sending.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
+        return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
 
     # --- being paid ---
 
@@ -123,7 +123,7 @@ class Payments:
 
     async def reconcile(self) -> int:
         """Look at open payments whose time has come; how many there were."""
-        return await sending.reconcile(self.parts)
+        return await attempts.reconcile(self.parts)
 
     async def watch(self) -> None:
         """Follow the node for ever."""
