@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "tools/nodejs.lock", "web/package-lock.json")
+LOCKS = ("requirements.lock", "tools/nodejs.lock", "tools/electrum.lock", "web/package-lock.json")
 PYTHON_PLACE = re.compile(r"://|--(extra-)?index-url|--find-links")
 NPM_PLACE = re.compile(r'"resolved":|:\s*"(git\+|github:)')  # it also keeps where authors take donations
 
 
 def resolve() -> int:
     uv = next((u for u in (".dev-tools/bin/uv", ".dev-tools/lib/bin/uv") if (ROOT / u).is_file()), "uv")
-    compile_ = [uv, "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--all-extras", "-q"]
-    how = ["--group", "dev", "--no-header", "--python-version", "3.11", "-o", "requirements.lock"]
-    return subprocess.run([*compile_, *how], cwd=ROOT, check=False).returncode  # noqa: S603
+    how = [uv, "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11"]
+    ours = [*how, "pyproject.toml", "--all-extras", "--group", "dev", "-o", "requirements.lock"]
+    electrum = [*how, "--no-annotate", "tools/electrum.in", "-o", "tools/electrum.lock"]
+    environment = {**os.environ, "ELECTRUM_ECC_DONT_COMPILE": "1"}
+    done = [subprocess.run(one, cwd=ROOT, env=environment, check=False) for one in (ours, electrum)]  # noqa: S603
+    return max(one.returncode for one in done)
 
 
 def hosts(path: Path) -> Iterator[str]:

@@ -5,7 +5,11 @@ library it needs and the loader, since those ask for a newer C library than many
 wherever Linux does, as any user, and wherever the folder is moved. The mirror is the one that the
 system's own apt uses; where that is not Debian's, DEBIAN_MIRROR names one. Standard library only.
 
-HAZINA_BITCOIND names a bitcoind that is there already. What cannot be had is an error, never a skip.
+Electrum, a Lightning node of another make, comes from the same packages (it is in no Python registry) into
+an environment of its own, with the server that it asks for its coins.
+
+HAZINA_BITCOIND names a bitcoind that is there already, HAZINA_ELECTRUM a folder that was made here before.
+What cannot be had is an error, never a skip.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +30,8 @@ from tools.say import give_up, say
 ROOT = Path(__file__).resolve().parent.parent
 NODES = ROOT / ".cache" / "nodes"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+ELECTRUM_LOCK = ROOT / "tools" / "electrum.lock"
+ELECTRUM_PACKAGES = ("electrum", "python3-electrum", "libsecp256k1-6")
 RELATIONS = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
 
 # Of all that the package depends on, what its programs load. One that is missing here stops the making.
@@ -105,6 +112,56 @@ def loaded_by(loader: Path, libraries: Path, program: Path) -> Iterator[tuple[st
         if "not found" in where:
             raise Unobtainable(f"It needs {name.strip()}, whose package is not among those taken (see LIBRARIES).")
         yield name.strip(), Path(where.split()[0])
+
+
+def electrum() -> Path:
+    """The folder of an Electrum environment: ``bin/python`` runs ``bin/electrum`` and ``bin/electrumx_server``."""
+    if named := os.environ.get("HAZINA_ELECTRUM"):
+        if not electrum_version(Path(named)):
+            give_up(f"HAZINA_ELECTRUM names {named}, and no Electrum runs there.")
+        return Path(named)
+    with alone("electrum"):
+        for own in newest("electrum-*/version"):
+            if (own.parent / "lock").read_bytes() == ELECTRUM_LOCK.read_bytes() and electrum_version(own.parent):
+                return own.parent
+        say("getting Electrum from Debian's packages and PyPI (30 MB, once)")
+        with plainly("Electrum", "HAZINA_ELECTRUM"), making() as folder:
+            environment(folder)
+            said = electrum_version(folder)
+            if not said:
+                raise Unobtainable("What was unpacked does not run here.")
+            shutil.copy(ELECTRUM_LOCK, folder / "lock")
+            (folder / "version").write_text(f"{said}\n")
+            kept = keep(folder, f"electrum-{said}-python{sys.version_info.major}.{sys.version_info.minor}")
+        say(f"Electrum {said} stands in {kept}")
+        return kept
+
+
+def electrum_version(folder: Path) -> str:
+    """What it says it is; nothing when it does not run."""
+    ask = [folder / "bin" / "python", folder / "bin" / "electrum", "version", "--offline", "-D", folder / "asked"]
+    try:
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return (done.stdout.split() or [""])[-1]
+
+
+def environment(folder: Path) -> None:
+    """Electrum, its server and all their packages in a Python environment at ``folder``."""
+    uv = next((str(ROOT / u) for u in (".dev-tools/bin/uv", ".dev-tools/lib/bin/uv") if (ROOT / u).is_file()), "uv")
+    python = folder / "bin" / "python"
+    told([uv, "venv", "-q", "--relocatable", "--allow-existing", "--python", sys.executable, folder])
+    # its signature library would be compiled; Debian's stands in for it
+    told([uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", ELECTRUM_LOCK])
+    packages = next(iter(folder.glob("lib/python*/site-packages")))
+    with Packages() as debian:
+        root = debian.unpacked(ELECTRUM_PACKAGES)
+        for part in (root / "usr/lib/python3/dist-packages").iterdir():
+            shutil.copytree(part, packages / part.name)
+        shutil.copy(root / "usr/bin/electrum", folder / "bin" / "electrum")
+        library = one(root / "usr/lib", "libsecp256k1.so.*.*")
+        shutil.copy(library, packages / "electrum_ecc" / re.sub(r"(\.so\.\d+).*", r"\1", library.name))
 
 
 # -- Debian's packages, without touching the system's -------------------------------------------------
@@ -236,10 +293,10 @@ def one(folder: Path, pattern: str) -> Path:
 
 def told(command: Sequence[str | Path | int], *, cwd: Path | None = None) -> str:
     """What a command says; its last words when it fails."""
-    environment = {**os.environ, "LC_ALL": "C"}
+    variables = {**os.environ, "LC_ALL": "C", "ELECTRUM_ECC_DONT_COMPILE": "1"}
     words = [str(part) for part in command]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=environment)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd, env=variables)  # noqa: S603
     except OSError as error:
         raise Unobtainable(f"{words[0]} could not be run: {error}.") from None
     if done.returncode:
