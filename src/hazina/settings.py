@@ -81,6 +81,39 @@ class Twilio(Section):
     _url = field_validator("base_url")(_checked_url)
 
 
+class Smtp(Section):
+    """The mail server that e-mails are handed to."""
+
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+    sender: str
+    """Such as ``Hazina <bank@example.org>``."""
+
+
+class GeeTest(Section):
+    """Captcha before a code is sent: GeeTest version 3."""
+
+    base_url: str = "https://api.geetest.com"
+    status_url: str = "https://bypass.geetest.com"
+    id: str
+    key: SecretStr
+
+    _url = field_validator("base_url", "status_url")(_checked_url)
+
+
+class Turnstile(Section):
+    """Captcha before a code is sent: Cloudflare's Turnstile."""
+
+    base_url: str = "https://challenges.cloudflare.com"
+    site_key: str
+    secret: SecretStr
+
+    _url = field_validator("base_url")(_checked_url)
+
+
 class PriceFeed(Section):
     """An exchange that says what a bitcoin costs."""
 
@@ -97,6 +130,10 @@ class Settings(Section):
     port: int = Field(4455, ge=0, le=65535)
     network: Literal["mainnet", "testnet", "signet", "regtest"] = "regtest"
 
+    public_url: str | None = None
+    """The one address by which customers and apps reach the bank, such as ``https://bank.example``: the issuer of
+    tokens, and what stands in links and QR codes, whatever a request calls us. Unset: localhost and the port."""
+
     database_url: SecretStr | None = None
     """PostgreSQL 15 or newer, as the program's own role; unset: the embedded one."""
     owner_url: SecretStr | None = None
@@ -111,6 +148,9 @@ class Settings(Section):
     """A sandbox that already runs."""
     lnd: Lnd | None = None
     twilio: Twilio | None = None
+    smtp: Smtp | None = None
+    geetest: GeeTest | None = None
+    turnstile: Turnstile | None = None
     price_feeds: tuple[PriceFeed, ...] = ()
 
     worker_concurrency: int = Field(10, ge=1, le=100)
@@ -121,6 +161,23 @@ class Settings(Section):
     @classmethod
     def _sandbox_url(cls, url: str | None) -> str | None:
         return None if url is None else _checked_url(url)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(_checked_url(url))
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("must begin with https:// unless it is this machine")
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must be a plain address: no path, no query")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def origin(self) -> str:
+        """``public_url``, or what stands in for it on this machine."""
+        return self.public_url or f"http://localhost:{self.port}"
 
     @field_validator("database_url", "owner_url")
     @classmethod

@@ -27,6 +27,14 @@ READ_ONLY = frozenset({Scope.READ})
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """``subject`` (a grant, a key) may spend so many cents in each of the windows; fees are no part of it."""
+
+    subject: str
+    windows: Mapping[Window, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who proved who they are, and how far that goes."""
 
@@ -35,6 +43,10 @@ class Caller:
     session_id: UUID | None
     scopes: frozenset[Scope]
     ip: str | None
+    caps: tuple[Cap, ...] = ()
+    """What the credential itself may spend, beside the account's own limits."""
+    client_id: str | None = None
+    """The app that acts for them; None: they themselves."""
 
 
 def require_read(caller: Caller) -> None:
@@ -68,7 +80,7 @@ class Window(IntEnum):
 def caps_claim(subject: str, caps: Mapping[Window, int], amount: int, at: datetime) -> Claim:
     """Reserve ``amount`` of what ``subject`` (an account, a key, a grant, a card) may use in each of the
     windows, in all of them or in none; amounts in one minor unit, cents of a dollar. An amount equal to the
-    rest passes. Lost with code 1 and detail ``{"remaining", "window_s"}`` of the tightest window.
+    rest passes. Lost with code 1 and detail ``{"remaining", "window_s", "subject"}`` of the tightest window.
 
     It is one reservation, so ``limit_back`` of the unit returns it to every window, once. What is older
     than the longest window of its claim is forgotten: a longer one added later starts with less."""

@@ -33,7 +33,8 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
     :raises Trouble, CannotStart, PortTaken: nothing is left running.
     """
     listening = server.bind(settings.host, settings.port)
-    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    settings = at_port(settings, listening)
+    url = f"http://{settings.host}:{settings.port}"
     say(f"Hazina {__version__}")
     with stopping_cleanly(say), database.opened(settings, adopt=False) as place:
         database.must_be_durable(place, settings)
@@ -66,10 +67,16 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
 def serve_api(settings: Settings, say: Say) -> str | None:
     """One of any number of API processes on a migrated database."""
     listening = server.bind(settings.host, settings.port)
-    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    settings = at_port(settings, listening)
+    url = f"http://{settings.host}:{settings.port}"
     with stopping_cleanly(say), beside_others(settings) as (settings, place):
         bank = built(settings, place)
         return run(bank, listening, on_ready=_saying(say, f"The API is ready at {url}"))
+
+
+def at_port(settings: Settings, listening: socket.socket) -> Settings:
+    """The settings with the port that was really taken: 0 means any."""
+    return settings.model_copy(update={"port": listening.getsockname()[1]})
 
 
 def work(settings: Settings, say: Say, health_port: int) -> str | None:

@@ -109,10 +109,10 @@ async def test_the_tightest_window_says_no(db: Database, books: Books, clock: Ma
         assert (await done(db, books, unit("k", amount, clock.now())))[0].ok
         clock.advance(timedelta(hours=1))
     (over,) = await done(db, books, unit("k", 51, clock.now()))
-    assert over.detail == {"remaining": 50, "window_s": Window.DAY}
+    assert over.detail == {"remaining": 50, "window_s": Window.DAY, "subject": "k"}
     clock.advance(timedelta(days=1))
     (over,) = await done(db, books, unit("k", 101, clock.now()))
-    assert over.detail == {"remaining": 100, "window_s": Window.HOUR}
+    assert over.detail == {"remaining": 100, "window_s": Window.HOUR, "subject": "k"}
 
 
 async def test_windows_may_change_and_what_was_spent_counts(db: Database, books: Books, clock: ManualClock) -> None:

@@ -33,6 +33,7 @@ from hazina.ledger import Books, Code, Result, Txn, Unit, apply_units, open_acco
 DAY_S = 86_400
 CAP = 100_000
 SUBJECT = "withdrawal:somebody"
+WHERE = {"window_s": DAY_S, "subject": SUBJECT}
 BODY = fingerprint(amount=5, to="them")
 
 
@@ -81,12 +82,12 @@ async def test_the_rest_passes_and_one_cent_more_does_not(db: Database, books: B
         Code.SKIPPED,
         "limit",
         1,
-        {"remaining": 300, "window_s": DAY_S},
+        {"remaining": 300, **WHERE},
     )
     assert await used(db, clock) == CAP - 300
 
     assert (await books.commit(unit(volume(clock, 300)))).ok
-    assert (await books.commit(unit(volume(clock, 1)))).detail == {"remaining": 0, "window_s": DAY_S}
+    assert (await books.commit(unit(volume(clock, 1)))).detail == {"remaining": 0, **WHERE}
     assert await used(db, clock) == CAP
 
 
@@ -105,7 +106,7 @@ async def test_subjects_do_not_share(books: Books, clock: ManualClock) -> None:
 
 async def test_a_cap_that_was_lowered_leaves_nothing(books: Books, clock: ManualClock) -> None:
     await books.commit(unit(volume(clock, CAP)))
-    assert (await books.commit(unit(volume(clock, 1, cap=50)))).detail == {"remaining": 0, "window_s": DAY_S}
+    assert (await books.commit(unit(volume(clock, 1, cap=50)))).detail == {"remaining": 0, **WHERE}
 
 
 async def test_two_limits_of_one_unit_are_both_kept_or_none(db: Database, books: Books, clock: ManualClock) -> None:

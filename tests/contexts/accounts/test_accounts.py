@@ -297,7 +297,8 @@ async def test_limits_and_what_is_left(db: Database, accounts: Accounts, phones:
     spend = limit_for(account, LimitKind.INTRALEDGER, Cents(150_000), clock.now())
     assert (await books.commit(Unit(new_id(), claims=(spend,)))).ok
     more = limit_for(account, LimitKind.INTRALEDGER, Cents(50_001), clock.now())
-    assert (await books.commit(Unit(new_id(), claims=(more,)))).detail == {"remaining": 50_000, "window_s": 86_400}
+    over = (await books.commit(Unit(new_id(), claims=(more,)))).detail
+    assert over == {"remaining": 50_000, "window_s": 86_400, "subject": f"intraledger:{account.id}"}
     await books.close()
 
     limits = await accounts.limits(me)
