@@ -17,14 +17,21 @@ LEGS_MAX = 20
 
 
 class BANK(IntEnum):
-    """The bank's own accounts, made by the migration. They have no floor: what the outside paid in
-    stands as a negative balance of LIGHTNING_BTC or ISSUED_USD."""
+    """The bank's own accounts, made by migrations. They have no floor: what the outside paid in stands as a
+    negative balance of LIGHTNING_BTC, ONCHAIN_BTC (hot coins), COLD_BTC or ISSUED_USD. REVERSED_BTC: what
+    customers owe who spent a deposit that a reorganisation undid. CHAIN_FEES_BTC: miners' fees, as charged
+    against as paid. OWN_BTC: coins of the bank itself."""
 
     LIGHTNING_BTC = 1
     ROUNDING_BTC = 2
     FEES_BTC = 3
     ISSUED_USD = 4
     ROUNDING_USD = 5
+    ONCHAIN_BTC = 6
+    COLD_BTC = 7
+    REVERSED_BTC = 8
+    CHAIN_FEES_BTC = 9
+    OWN_BTC = 10
 
 
 class Op(IntEnum):

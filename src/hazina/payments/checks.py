@@ -20,20 +20,21 @@ LIMITS_KEPT = timedelta(days=1)
 SLACK = timedelta(seconds=5)
 """A payment has its id a little before it is posted."""
 
-# Kinds: 1 inside, 2 an invoice inside, 3 out over Lightning, 4 in. The first two ledger accounts that matter
-# here: 1 Lightning, 3 fees.
+# Kinds: 1 inside, 2 an invoice inside, 3 out over Lightning, 4 in, 5 an address inside, 6 out on-chain, 7 in,
+# 8 a deposit reversed. Ledger accounts: 1 Lightning, 3 fees, 6 on-chain, 9 fees of the chain, 10 own.
 
 PAYMENTS: LiteralString = """
     select p.id as payment_id, p.kind, p.state, p.amount, p.fee, p.fee_max, p.src, p.dst, p.payment_hash, p.preimage,
            case when t.id is null then false
-                when p.kind = 1 then (t.op, t.src, t.dst, t.amount)
+                when p.kind in (1, 5) then (t.op, t.src, t.dst, t.amount)
                                    = (array[1]::smallint[], array[p.src], array[p.dst], array[p.amount])
-                when p.kind = 4 then t.op[1] = 1 and t.src[1] = p.src and t.dst[1] = p.dst and t.amount[1] = p.amount
+                when p.kind in (4, 7, 8) then (t.op[1], t.src[1], t.dst[1], t.amount[1])
+                                            = (1, p.src, p.dst, p.amount)
                 else (t.op, t.src, t.dst, t.amount)
                    = (array[2]::smallint[], array[p.src], array[p.dst], array[p.amount + p.fee_max]) end as posted,
-           case when p.kind in (1, 4) then p.state = 2
+           case when p.kind not in (2, 3, 6) then p.state = 2
                 else h.state is not distinct from case p.state when 2 then 1 when 3 then 2 else 0 end end as ended,
-           case when p.kind not in (2, 3) or p.state <> 2 then true
+           case when p.kind not in (2, 3, 6) or p.state <> 2 then true
                 else (select sum(l.amount) from unnest(c.op, c.src, c.amount) as l(op, src, amount)
                        where l.src = p.src) = p.amount + coalesce(p.fee, 0) end as charged,
            p.kind = 3 and p.state = 2 and 3 = any (c.src) as over_limit,
@@ -43,7 +44,7 @@ PAYMENTS: LiteralString = """
                 else true end as proven,
            (p.price_cents, p.price_source, p.price_at)
                is not distinct from (t.price_cents, t.price_source, t.price_at) as priced,
-           p.kind in (1, 4) or (f.payment_id is not distinct from p.id) = (p.state <> 3) as guarded
+           p.kind not in (2, 3) or (f.payment_id is not distinct from p.id) = (p.state <> 3) as guarded
       from payment p
       left join ledger.txn t on t.id = p.id
       left join ledger.hold h on t.op[1] = 2 and h.id = t.ref[1]
@@ -87,7 +88,8 @@ LINES: LiteralString = """
                     and l.amount = -p.amount - l.fee
                     and l.status = case p.state when 2 then 1 when 3 then 2 else 0 end
                     and (l.account_id, l.wallet_id) = (p.account_id, p.wallet_id)
-                else l.amount = p.amount and l.fee = 0 and l.status = 1 and p.state = 2
+                else l.amount = p.amount and l.fee = case p.kind when 7 then p.fee_max else 0 end
+                     and l.status = 1 and p.state = 2
                      and (l.account_id, l.wallet_id) = (p.to_account_id, p.to_wallet_id) end
            and l.asset = p.asset
            and l.payment_hash is not distinct from p.payment_hash
@@ -121,9 +123,12 @@ OWNED: LiteralString = """
            exists (select from payment p where p.id = t.id)
            or exists (select from ledger.hold h join payment p on p.id = h.opened_by
                        where t.op[1] in (3, 4) and h.id = t.ref[1] and h.closed_by = t.id)
-           or t.kind = 4 and t.dst = array[2]::bigint[] and t.amount[1] < 1000 as owned
+           or t.kind = 4 and t.dst = array[2]::bigint[] and t.amount[1] < 1000
+           or t.kind in (7, 8) and exists (select from deposit d where t.id = any (d.txns)
+                                             and d.txid = decode(t.meta->>'txid', 'hex')
+                                             and d.vout = (t.meta->>'vout')::int) as owned
       from ledger.txn t
-     where t.kind between 1 and 4
+     where t.kind between 1 and 8
 """
 OWNED_RULES = (Invariant("posting-has-payment", "Each posting of a payment has that payment.", "owned is not true"),)
 
@@ -161,7 +166,7 @@ LIMITS: LiteralString = """
       left join lateral (select count(*) as rows, min(amount) as least, max(amount) as most,
                                 count(*) filter (where not given_back) as kept
                            from limit_use where unit = p.id) u on true
-     where p.account_id is not null and p.created_at > %(fresh)s
+     where p.account_id is not null and p.kind <> 8 and p.created_at > %(fresh)s
 """
 LIMIT_RULES = (
     Invariant(
@@ -191,7 +196,7 @@ ALL = (
 
 # Payments that were posted, ended or begun since, and all that are open.
 TOUCHED: LiteralString = """
-    select t.id from ledger.txn t where t.at >= %(since)s and t.kind between 1 and 4
+    select t.id from ledger.txn t where t.at >= %(since)s and t.kind between 1 and 8
     union select h.opened_by from ledger.txn t join ledger.hold h on h.id = t.ref[1]
            where t.at >= %(since)s and t.op[1] in (3, 4)
     union select id from payment where state < 2

@@ -1,7 +1,8 @@
 """The life of a payment as a table: state and event → next state. Recovery after a crash is a row like
 any other. ``docs/payment-lives.md`` is drawn from here.
 
-An intraledger payment and a receipt are born PAID: they are one commit and have no life.
+An intraledger payment and a receipt are born PAID: they are one commit and have no life. So is the reversal of a
+deposit, which is a payment of its own: a statement's rows always add up to the balance.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from hazina.payments.model import Kind, State
 
 
 class Event(Enum):
-    SEND = "send"  # the lease is taken and the node is about to be asked
+    SEND = "send"  # the lease is taken and the node is about to be asked; on-chain: it was broadcast
     SUCCEED = "succeed"  # the node (or our own books) says: paid
     FAIL = "fail"  # surely nothing left, and nothing can
 
@@ -30,12 +31,30 @@ LN_INSIDE: Life = {
     (State.HELD, Event.SUCCEED): State.PAID,
     (State.HELD, Event.FAIL): State.FAILED,
 }
-LIVES: dict[Kind, Life] = {Kind.LN_OUT: LN_OUT, Kind.LN_INSIDE: LN_INSIDE, Kind.INTRALEDGER: {}, Kind.LN_IN: {}}
+ONCHAIN_OUT: Life = {
+    (State.HELD, Event.SEND): State.SENT,
+    (State.SENT, Event.SUCCEED): State.PAID,
+    (State.HELD, Event.FAIL): State.FAILED,  # cancelled before it was signed: a broadcast one never fails
+}
+LIVES: dict[Kind, Life] = {
+    Kind.LN_OUT: LN_OUT,
+    Kind.LN_INSIDE: LN_INSIDE,
+    Kind.INTRALEDGER: {},
+    Kind.LN_IN: {},
+    Kind.ONCHAIN_INSIDE: {},
+    Kind.ONCHAIN_OUT: ONCHAIN_OUT,
+    Kind.ONCHAIN_IN: {},
+    Kind.ONCHAIN_REVERSED: {},
+}
 BORN: dict[Kind, State] = {
     Kind.LN_OUT: State.HELD,
     Kind.LN_INSIDE: State.HELD,
     Kind.INTRALEDGER: State.PAID,
     Kind.LN_IN: State.PAID,
+    Kind.ONCHAIN_INSIDE: State.PAID,
+    Kind.ONCHAIN_OUT: State.HELD,
+    Kind.ONCHAIN_IN: State.PAID,
+    Kind.ONCHAIN_REVERSED: State.PAID,
 }
 
 

@@ -24,6 +24,10 @@ class Kind(IntEnum):
     LN_INSIDE = 2  # an invoice of this bank, paid by a customer of this bank
     LN_OUT = 3
     LN_IN = 4
+    ONCHAIN_INSIDE = 5  # an address of this bank, paid by a customer of this bank
+    ONCHAIN_OUT = 6
+    ONCHAIN_IN = 7
+    ONCHAIN_REVERSED = 8  # a deposit that a reorganisation undid
 
 
 class State(IntEnum):
@@ -47,6 +51,7 @@ class InvoiceState(IntEnum):
 class Via(IntEnum):
     INTRALEDGER = 1
     LN = 2
+    ONCHAIN = 3
 
 
 class Direction(IntEnum):
@@ -189,6 +194,9 @@ class Line:
     price: Price | None
     display_currency: str
     created_at: datetime
+    address: str | None = None
+    txid: bytes | None = None
+    vout: int | None = None
 
     @property
     def memo_shown(self) -> str | None:

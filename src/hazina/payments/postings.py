@@ -32,6 +32,17 @@ from hazina.payments.model import (
     split_receipt,
 )
 
+VIA: dict[Kind, tuple[Via, Via]] = {
+    Kind.INTRALEDGER: (Via.INTRALEDGER, Via.INTRALEDGER),
+    Kind.LN_INSIDE: (Via.LN, Via.INTRALEDGER),
+    Kind.LN_OUT: (Via.LN, Via.LN),
+    Kind.LN_IN: (Via.LN, Via.LN),
+    Kind.ONCHAIN_INSIDE: (Via.ONCHAIN, Via.INTRALEDGER),
+    Kind.ONCHAIN_OUT: (Via.ONCHAIN, Via.ONCHAIN),
+    Kind.ONCHAIN_IN: (Via.ONCHAIN, Via.ONCHAIN),
+    Kind.ONCHAIN_REVERSED: (Via.ONCHAIN, Via.ONCHAIN),
+}
+"""How a payment was asked for, and how its money moved."""
 RECEIPTS = UUID("5b6cf0d5-5f2a-5d7e-9a0d-6a3c0e6d4f11")
 """Namespace of receipt ids: one receipt for each payment hash."""
 
@@ -140,8 +151,8 @@ def statement_line(
         amount=amount,
         fee=fee,
         status=status,
-        initiation=Via.INTRALEDGER if payment.kind is Kind.INTRALEDGER else Via.LN,
-        settlement=Via.LN if payment.kind in (Kind.LN_OUT, Kind.LN_IN) else Via.INTRALEDGER,
+        initiation=VIA[payment.kind][0],
+        settlement=VIA[payment.kind][1],
         counterparty_wallet_id=other.wallet_id if other else None,
         counterparty_username=other.username if other else None,
         payment_hash=payment.payment_hash,
@@ -177,6 +188,9 @@ def line_row(line: Line) -> Row:
         "external_id": line.external_id,
         "display_currency": line.display_currency,
         "created_at": line.created_at.isoformat(),
+        "address": line.address,
+        "txid": _text(line.txid),
+        "vout": line.vout,
         **_price(line.price),
     }
     return Row("line", values)
@@ -189,7 +203,7 @@ def line_fact(line: Line) -> Row:
         [f"account:{line.account_id}"],
         line_id=str(line.id),
         wallet_id=str(line.wallet_id),
-        kind="intraledger" if line.initiation is Via.INTRALEDGER else "ln",
+        kind=line.initiation.name.lower(),
         direction=line.direction.name,
     )
 
@@ -198,7 +212,7 @@ def _outcome_facts(payment: Payment, state: State) -> list[Row]:
     keys = [f"payment:{payment.id}"]
     if payment.account_id is not None:
         keys.append(f"account:{payment.account_id}")
-    return [fact("payment", keys, payment_id=str(payment.id), state=state.name)]
+    return [fact("payment", keys, payment_id=str(payment.id), state=state.name, kind=payment.kind.name)]
 
 
 def _invoice_fact(payment_hash: bytes) -> Row:

@@ -23,7 +23,7 @@ _LINE: LiteralString = """
 select
     id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation, settlement,
     counterparty_wallet_id, counterparty_username, payment_hash, payment_request, preimage, memo, external_id,
-    price_cents, price_source, price_at, display_currency, created_at
+    price_cents, price_source, price_at, display_currency, created_at, address, txid, vout
 from line
 """
 _INVOICE: LiteralString = """
@@ -77,10 +77,11 @@ async def payment_of_hash(tx: Tx, payment_hash: bytes) -> Payment | None:
 
 
 async def due(tx: Tx, now: datetime, limit: int) -> list[UUID]:
-    """Open payments that somebody should look at, longest waiting first."""
+    """Open payments over Lightning that somebody should look at, longest waiting first."""
     return await tx.rows(
         lambda id_: id_,
-        "select id from payment where state < 2 and look_at <= %(now)s order by look_at limit %(limit)s",
+        """select id from payment where state < 2 and look_at <= %(now)s and kind in (2, 3)
+        order by look_at limit %(limit)s""",
         {"now": now, "limit": limit},
     )
 
@@ -133,10 +134,11 @@ async def open_payments(tx: Tx) -> list[tuple[str, int, float]]:
 
 
 async def waiting_since(tx: Tx, before: datetime, limit: int) -> list[Payment]:
-    """Open payments that were begun before ``before``, oldest first."""
+    """Open payments over Lightning that were begun before ``before``, oldest first."""
     return await tx.rows(
         _payment,
-        _PAYMENT + " where state < 2 and created_at < %(before)s order by created_at limit %(limit)s",
+        _PAYMENT
+        + " where state < 2 and kind in (2, 3) and created_at < %(before)s order by created_at limit %(limit)s",
         {"before": before, "limit": limit},
     )
 

@@ -27,6 +27,7 @@ class Rail(Enum):
 
     BANK = "bank"
     LIGHTNING = "lightning"
+    ONCHAIN = "onchain"
 
 
 @dataclass(frozen=True, slots=True)

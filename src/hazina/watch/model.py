@@ -131,6 +131,7 @@ def drawing() -> str:
 
 PLAIN = {
     Rail.BANK: "An automatic check found that the books do not agree. Nothing is sent until people have looked.",
+    Rail.ONCHAIN: "The Bitcoin node and the books differ. Nothing is sent on-chain until people have looked.",
     Rail.LIGHTNING: "The Lightning node and the books differ. Nothing is sent over Lightning until people have looked.",
 }
 """What customers read."""

@@ -35,7 +35,16 @@ ENTRIES_PAGE = 10_000
 BOOKS = "watch:books"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 OWN = {
-    Asset.BTC: (BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, BANK.FEES_BTC),
+    Asset.BTC: (
+        BANK.LIGHTNING_BTC,
+        BANK.ROUNDING_BTC,
+        BANK.FEES_BTC,
+        BANK.ONCHAIN_BTC,
+        BANK.COLD_BTC,
+        BANK.REVERSED_BTC,
+        BANK.CHAIN_FEES_BTC,
+        BANK.OWN_BTC,
+    ),
     Asset.USD: (BANK.ISSUED_USD, BANK.ROUNDING_USD),
 }
 
