@@ -139,7 +139,8 @@ def electrum() -> Path:
 
 def electrum_version(folder: Path) -> str:
     """What it says it is; nothing when it does not run."""
-    ask = [folder / "bin" / "python", folder / "bin" / "electrum", "version", "--offline", "-D", folder / "asked"]
+    ask = [str(folder / "bin" / "python"), str(folder / "bin" / "electrum"), "version", "--offline"]
+    ask += ["-D", str(folder / "asked")]
     try:
         done = subprocess.run(ask, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):

@@ -1,0 +1,164 @@
+"""An Electrum daemon: a Lightning node of another make than LND."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+from pathlib import Path
+from typing import Any
+
+from hazina.kernel.http import NoAnswer
+from hazina.sandbox.real.bitcoind import bitcoin, until
+from hazina.sandbox.real.jsonrpc import JsonRpc, RpcError
+from hazina.sandbox.real.program import HOST, Program, free_ports
+
+START_S = 90.0
+CONNECT_S = 60.0
+USER = "hazina"
+CHANNEL_SATS_MAX = 10 * 10**8
+FEE_SAT_PER_KVBYTE = 5_000  # a young chain gives no estimate
+
+
+class Electrum:
+    """One node. ``start`` may follow ``stop`` or ``kill``: ports, wallet and channels stay.
+
+    :param environment: folder of Electrum's Python environment.
+    :param server_port: of the server that it asks for its coins.
+    """
+
+    def __init__(self, name: str, environment: Path, folder: Path, server_port: int) -> None:
+        self.name = name
+        self.environment = environment
+        self.folder = folder
+        self.server_port = server_port
+        self.password = secrets.token_urlsafe(18)
+        self.rpc_port, self.listen_port = free_ports(2)
+        self.program = Program(name, folder)
+        self._rpc = JsonRpc(name, self.rpc_port, USER, self.password)
+        self._id: str | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.rpc_port}"
+
+    @property
+    def user(self) -> str:
+        return USER
+
+    # -- its process ------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start it with its wallet open.
+
+        :raises NotRunning:
+        """
+        self._configure()
+        (self.folder / "regtest" / "daemon").unlink(missing_ok=True)  # a killed one's: it would say it runs already
+        binaries = self.environment / "bin"
+        self.program.spawn(
+            [binaries / "python", binaries / "electrum", "--regtest", "-D", self.folder, "daemon"],
+            {"PYTHONUNBUFFERED": "1"},
+        )
+        await self.program.ready(self._answers, START_S)
+        if not self._wallet.exists():
+            await self.rpc("create")
+        await self.rpc("load_wallet")
+
+    async def stop(self) -> None:
+        if self.program.running:
+            try:
+                await self.rpc("stop", timeout_s=10)
+            except (NoAnswer, TimeoutError, RpcError):
+                self.program.last_words()  # then by signal
+        await self.program.stop()
+
+    async def kill(self) -> None:
+        await self.program.stop(signal.SIGKILL)
+
+    async def close(self) -> None:
+        await self.stop()
+        await self._rpc.close()
+
+    @property
+    def _wallet(self) -> Path:
+        return self.folder / "regtest" / "wallets" / "default_wallet"
+
+    def _configure(self) -> None:
+        settings: dict[str, Any] = {
+            "config_version": 3,
+            "rpchost": HOST,
+            "rpcuser": USER,
+            "rpcpassword": self.password,
+            "rpcport": self.rpc_port,
+            "rpcsock": "tcp",
+            "server": f"{HOST}:{self.server_port}:t",
+            "oneserver": True,
+            "auto_connect": False,  # with oneserver it would forget the server
+            "check_updates": False,
+            "lightning_listen": f"{HOST}:{self.listen_port}",
+            "lightning_forward_payments": True,
+            "lightning_forward_trampoline_payments": True,
+            "use_recoverable_channels": False,  # else nobody could open a channel to it
+            "lightning_max_funding_sat": CHANNEL_SATS_MAX,
+            "lightning_node_alias": self.name,
+            "fee_policy": {name: f"feerate:{FEE_SAT_PER_KVBYTE}" for name in ("default", "lnwatcher", "swaps")},
+            "log_to_file": False,
+        }
+        folder = self.folder / "regtest"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = folder / "config"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(settings))
+
+    async def _answers(self) -> bool:
+        try:
+            return bool((await self.rpc("getinfo", timeout_s=5))["connected"])
+        except (NoAnswer, TimeoutError):
+            return False
+
+    # -- what one asks of it ----------------------------------------------------------------------
+
+    async def rpc(self, method: str, *, timeout_s: float | None = None, **params: Any) -> Any:
+        """One command of Electrum's, as on its command line. Amounts are in bitcoin: give text.
+
+        :raises RpcError, NoAnswer:
+        """
+        return await self._rpc.call(method, params, timeout_s=timeout_s)
+
+    async def id(self) -> str:
+        """The node's public key."""
+        if self._id is None:
+            self._id = str(await self.rpc("nodeid")).partition("@")[0]
+        return self._id
+
+    async def at(self) -> str:
+        """How others reach it."""
+        return f"{await self.id()}@{HOST}:{self.listen_port}"
+
+    async def height(self) -> int:
+        return int((await self.rpc("getinfo"))["blockchain_height"])
+
+    async def address(self) -> str:
+        found: str = await self.rpc("createnewaddress")
+        return found
+
+    async def open_channel(self, other: Electrum, sats: int, push_sats: int) -> str:
+        """Fund a channel to ``other``; its outpoint. It opens with blocks."""
+        point: str = await self.rpc(
+            "open_channel", connection_string=await other.at(), amount=bitcoin(sats), push_amount=bitcoin(push_sats)
+        )
+        return point
+
+    async def connect(self, other: Electrum) -> None:
+        """Reach ``other``, and wait until the channels with it are usable."""
+        them = await other.id()
+        await self.rpc("add_peer", connection_string=await other.at(), timeout_s=CONNECT_S)
+        await until(lambda: self.is_usable(them), f"{self.name} and {other.name} speak", CONNECT_S)
+
+    async def is_usable(self, peer: str) -> bool:
+        return any(
+            one["state"] == "OPEN" and one["peer_state"] == "GOOD"
+            for one in await self.rpc("list_channels")
+            if one["remote_pubkey"] == peer
+        )

@@ -1,0 +1,189 @@
+"""A private Lightning network of real nodes: the bank's, and two outside with channels and money both ways.
+
+The bank's node has a channel with ``b``, and ``b`` one with ``c``: what ``c`` pays the bank, and the bank
+``c``, goes through ``b``. Making it takes half a minute, so it is made once, and copied into place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
+from hazina.sandbox.real.electrum import Electrum
+from hazina.sandbox.real.electrumx import ElectrumX
+
+BANK, ROUTER, END = "bank", "b", "c"
+COIN = 10**8
+CHANNEL_SATS = COIN
+FUNDED_SATS = 3 * COIN
+COINS = 3
+CONFIRMATIONS = 6
+OPEN_S = 120.0
+
+
+RECIPE = 1
+"""Of ``furnish``: with another number, networks are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What is to be run: the bitcoind, and the folder of Electrum's environment."""
+
+    bitcoind: Path
+    electrum: Path
+
+    @property
+    def template(self) -> Path:
+        """Where the network lies that others are copies of: beside Electrum, one for each pair of versions."""
+        key = hashlib.sha256(f"{RECIPE} {self.bitcoind.resolve()} {self.electrum.resolve()}".encode()).hexdigest()
+        return self.electrum.parent / f"network-{key[:12]}"
+
+
+class Network:
+    """The programs of one folder. ``open`` brings them all up, ``close`` takes them down."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.bitcoind = Bitcoind(programs.bitcoind, folder / "bitcoind")
+        self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
+        self.nodes = {
+            name: Electrum(name, programs.electrum, folder / name, self.server.port) for name in (BANK, ROUTER, END)
+        }
+
+    @property
+    def bank(self) -> Electrum:
+        return self.nodes[BANK]
+
+    @property
+    def outside(self) -> dict[str, Electrum]:
+        return {name: node for name, node in self.nodes.items() if name != BANK}
+
+    async def open(self) -> None:
+        """All programs run and all channels are usable. A new folder begins as a copy of the template, which
+        is made when there is none.
+
+        :raises NotRunning: one did not start; nothing is left running.
+        """
+        if not (self.folder / "bitcoind").exists():
+            await prepare(self.programs)
+            await asyncio.to_thread(shutil.copytree, self.programs.template, self.folder, dirs_exist_ok=True)
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def start(self) -> None:
+        await self.bitcoind.start()
+        await self.bitcoind.mine(1)  # a chain whose last block is old counts as not yet loaded
+        await self.server.start()
+        await asyncio.gather(*(node.start() for node in self.nodes.values()))
+        await self.settle()
+        if await self.bank.rpc("list_channels"):
+            await asyncio.gather(self.bank.connect(self.nodes[ROUTER]), self.nodes[END].connect(self.nodes[ROUTER]))
+
+    async def close(self) -> None:
+        """Everything ends; the folder stays."""
+        parts: list[Awaitable[None]] = [node.close() for node in self.nodes.values()]
+        for done in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(done, BaseException) and not isinstance(done, Exception):
+                raise done
+        for stop in (self.server.stop, self.bitcoind.close):
+            with contextlib.suppress(Exception):
+                await stop()
+
+    async def settle(self) -> None:
+        """Wait until every node has seen the chain's last block."""
+        height = await self.bitcoind.height()
+
+        async def seen() -> bool:
+            return all([await node.height() >= height for node in self.nodes.values()])
+
+        await until(seen, f"all nodes are at height {height}")
+
+    async def mine(self, blocks: int) -> list[str]:
+        """Blocks, seen by every node that runs."""
+        mined = await self.bitcoind.mine(blocks)
+        height = await self.bitcoind.height()
+        for node in self.nodes.values():
+            if node.program.running:
+
+                async def seen(node: Electrum = node) -> bool:
+                    return await node.height() >= height
+
+                await until(seen, f"{node.name} is at height {height}")
+        return mined
+
+
+async def prepare(programs: Programs) -> None:
+    """A network ready to be copied stands where ``programs.template`` says."""
+    template = programs.template
+    template.parent.mkdir(parents=True, exist_ok=True)
+    with (template.parent / f"{template.name}.lock").open("a") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        if template.exists():
+            return
+        making = template.with_name(f"{template.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        network = Network(programs, making)
+        try:
+            await network.start()
+            await furnish(network)
+        finally:
+            await network.close()
+        for gone in ("*/*.log", "*/*.pid"):
+            for path in making.glob(gone):
+                path.unlink()
+        (making / "made.json").write_text(json.dumps({"at": int(time.time())}))
+        making.rename(template)
+
+
+async def furnish(network: Network) -> None:
+    """Coins and channels, money on both sides of each."""
+    nodes, router = network.nodes, network.nodes[ROUTER]
+    for node in nodes.values():
+        for _ in range(COINS):  # so that change that waits for its block does not stop the next
+            await network.bitcoind.send(await node.address(), FUNDED_SATS)
+    await network.bitcoind.mine(CONFIRMATIONS)
+    await network.settle()
+    await until(lambda: synchronized(network), "the wallets see their coins", OPEN_S)
+    for node in (network.bank, nodes[END]):
+        await node.open_channel(router, CHANNEL_SATS, CHANNEL_SATS // 2)
+    await network.bitcoind.mine(CONFIRMATIONS)
+    await network.settle()
+    them = await router.id()
+
+    async def usable() -> bool:
+        return all([await node.is_usable(them) for node in (network.bank, nodes[END])])
+
+    await until(usable, "the channels open", OPEN_S)
+
+
+async def synchronized(network: Network) -> bool:
+    """Do all wallets see all the coins that they were sent?"""
+    for node in network.nodes.values():
+        balance = await node.rpc("getbalance")
+        if sats(balance.get("confirmed", 0)) < COINS * FUNDED_SATS or not await node.rpc("is_synchronized"):
+            return False
+    return True
+
+
+@contextlib.asynccontextmanager
+async def running(programs: Programs, folder: Path) -> AsyncIterator[Network]:
+    """The network of ``folder`` while the block runs."""
+    network = Network(programs, folder)
+    await network.open()
+    try:
+        yield network
+    finally:
+        await network.close()
