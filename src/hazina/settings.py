@@ -134,6 +134,9 @@ class Settings(Section):
     """The one address by which customers and apps reach the bank, such as ``https://bank.example``: the issuer of
     tokens, and what stands in links and QR codes, whatever a request calls us. Unset: localhost and the port."""
 
+    keys: SecretStr | None = None
+    """Keys of what is personal, the text of a keys file; use ``keys_file``. Unset: ``<data>/keys``, made at the
+    first start."""
     database_url: SecretStr | None = None
     """PostgreSQL 15 or newer, as the program's own role; unset: the embedded one."""
     owner_url: SecretStr | None = None

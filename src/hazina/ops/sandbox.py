@@ -22,12 +22,13 @@ from hazina.kernel.embedded import alive
 from hazina.ops import Trouble
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
 from hazina.sandbox.world import BANK_MACAROON
-from hazina.settings import Lnd, PriceFeed, Settings, Twilio
+from hazina.settings import Lnd, PriceFeed, Settings, Smtp, Twilio
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
 EXCHANGES = ("kraken", "coinbase", "bitstamp")
 SENDER = "+15005550006"
+MAIL_SENDER = "Hazina <bank@hazina.example>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ def pointed_at(settings: Settings, url: str) -> Settings:
     if settings.twilio is None:
         token = SecretStr(AUTH_TOKEN)
         changes["twilio"] = Twilio(base_url=f"{url}/twilio", account_sid=ACCOUNT_SID, auth_token=token, sender=SENDER)
+    if settings.smtp is None:
+        with urllib.request.urlopen(f"{url}/sandbox/api/mail/server", timeout=5) as answer:  # noqa: S310 (ours)
+            server_ = json.load(answer)
+        changes["smtp"] = Smtp(host=server_["host"], port=server_["port"], security="none", sender=MAIL_SENDER)
     if not settings.price_feeds:
         feeds = (PriceFeed(name=name, base_url=f"{url}/exchange/{name}") for name in EXCHANGES)
         changes["price_feeds"] = tuple(feeds)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import control, exchange, faults, twilio
+from hazina.sandbox import captcha, control, exchange, faults, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.problems import Problem
 from hazina.sandbox.world import World
@@ -25,6 +25,8 @@ SWEEP_S = 1.0
 
 CONTROL: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...] = (
     ("GET", "/sms", control.sms),
+    ("GET", "/mail", control.mail),
+    ("GET", "/mail/server", control.mail_server),
     ("GET", "/lightning/invoices", control.invoices),
     ("POST", "/lightning/invoices", control.add_invoice),
     ("GET", "/lightning/invoices/{payment_hash}", control.invoice),
@@ -49,6 +51,7 @@ def create(data: Path) -> Starlette:
         routes=[
             Mount("/lnd", Lnd(world)),
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
+            *(Route(path, captcha.Server(world, call), methods=["GET", "POST"]) for path, call in captcha.PATHS),
             *(
                 Route(f"/exchange{path}", _Ticker(world, show))
                 for path, show in (
@@ -77,7 +80,8 @@ async def _sweeping(world: World) -> AsyncIterator[None]:
 
     task = asyncio.create_task(sweep())
     try:
-        yield
+        async with smtp.serving(world):
+            yield
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

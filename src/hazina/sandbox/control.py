@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from hazina.kernel import bolt11
 from hazina.kernel.bolt11 import AMOUNT_MSAT_MAX, DESCRIPTION_BYTES_MAX, Bolt11Error
-from hazina.sandbox import exchange, faults
+from hazina.sandbox import exchange, faults, smtp
 from hazina.sandbox.invoices import Invoice, Refused
 from hazina.sandbox.network import ALIASES, CHAIN, MSAT_PER_BTC, OUTSIDE, WALLETS, new_secret
 from hazina.sandbox.payments import Duplicate, Payment
@@ -40,6 +40,21 @@ async def sms(world: World, request: Request) -> Answer:
         to = "+" + to[1:]  # a plus sign that was not percent-encoded arrives as a space
     rows = world.store.rows("SELECT * FROM sms WHERE ifnull(?1, recipient) = recipient ORDER BY id DESC LIMIT 200", to)
     return [{"to": row["recipient"], "from": row["sender"], "body": row["body"], "at": row["at"]} for row in rows]
+
+
+async def mail(world: World, request: Request) -> Answer:
+    """Newest first; ``to`` names one mailbox."""
+    to = request.query_params.get("to")
+    rows = world.store.rows("SELECT * FROM mail WHERE ifnull(?1, recipient) = recipient ORDER BY id DESC LIMIT 200", to)
+    return [
+        {"to": row["recipient"], "from": row["sender"], "subject": row["subject"], "body": row["body"],
+         "messageId": row["message_id"], "at": row["at"]}
+        for row in rows
+    ]  # fmt: skip
+
+
+async def mail_server(world: World, request: Request) -> Answer:
+    return {"host": smtp.HOST, "port": int(world.store.setting(smtp.PORT, 0))}
 
 
 # --- the outside wallets
@@ -256,6 +271,7 @@ async def state(world: World, request: Request) -> Answer:
         ],
         "wallets": list(WALLETS),
         "sms": await sms(world, request),
+        "mail": await mail(world, request),
         "invoices": await invoices(world, request),
         "payments": await payments(world, request),
         "faults": await get_faults(world, request),

@@ -24,6 +24,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
     "twilio": ("messages",),
     "exchange": ("ticker",),
+    "smtp": ("data",),
+    "captcha": ("status", "register", "verify"),
 }  # fmt: skip
 STREAMS = ("send", "track", "payments.subscribe", "invoice.subscribe", "invoices.subscribe")
 

@@ -47,6 +47,12 @@ CREATE TABLE IF NOT EXISTS sms (
     at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS sms_recipient ON sms (recipient, id);
+CREATE TABLE IF NOT EXISTS mail (
+    id INTEGER PRIMARY KEY, message_id TEXT NOT NULL, recipient TEXT NOT NULL, sender TEXT NOT NULL,
+    subject TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS mail_recipient ON mail (recipient, id);
+CREATE TABLE IF NOT EXISTS captchas (token TEXT PRIMARY KEY, used_at REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, call TEXT NOT NULL, action TEXT NOT NULL, seconds REAL,
     times INTEGER, until REAL
