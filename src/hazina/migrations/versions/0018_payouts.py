@@ -17,7 +17,7 @@ create table chain_batch (
     sats bigint not null default 0 check (sats >= 0),
     parent uuid references chain_batch,
     created_at timestamptz not null,
-    txid text,
+    txid bytea check (octet_length(txid) = 32),
     height int,
     settled_at timestamptz,
     trouble text,
@@ -34,7 +34,7 @@ create index chain_batch_settled on chain_batch (height) where state = 3;
 create table chain_version (
     batch_id uuid not null references chain_batch,
     n int not null check (n > 0),
-    txid text not null unique,
+    txid bytea not null unique check (octet_length(txid) = 32),
     raw bytea not null,
     fee bigint not null check (fee >= 0),
     vsize int not null check (vsize > 0),
@@ -48,7 +48,7 @@ comment on table chain_version is 'A signed transaction, stored before it is tol
 comment on column chain_version.fee is 'satoshi; rate: millisatoshi per virtual byte, as asked for';
 
 create table chain_coin (
-    txid text not null,
+    txid bytea not null check (octet_length(txid) = 32),
     vout int not null,
     batch_id uuid not null references chain_batch,
     sats bigint not null check (sats > 0),
@@ -81,15 +81,6 @@ create index chain_payout_queued on chain_payout (speed, created_at) where state
 """
 
 WALLETS = """
-create table chain_fee_rate (
-    speed text primary key,
-    rate bigint not null check (rate > 0),
-    estimated boolean not null,
-    at timestamptz not null
-);
-comment on column chain_fee_rate.rate is 'millisatoshi per virtual byte';
-comment on column chain_fee_rate.estimated is 'false: the node could not say, so the fallback';
-
 create table chain_cold (
     id uuid primary key,
     name text not null unique,
@@ -112,7 +103,7 @@ create table chain_draft (
     sats bigint not null check (sats > 0),
     address text not null,
     psbt text not null,
-    txid text not null,
+    txid bytea not null check (octet_length(txid) = 32),
     fee bigint not null check (fee >= 0),
     rate bigint not null,
     state smallint not null default 0 check (state between 0 and 2),
@@ -174,7 +165,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
-        drop table chain_draft; drop table chain_cold; drop table chain_fee_rate; drop table chain_payout;
+        drop table chain_draft; drop table chain_cold; drop table chain_payout;
         drop table chain_coin; drop table chain_version; drop table chain_batch;
         drop function chain_version_keeps(); drop function chain_payout_keeps(); drop function chain_refuse()
         """
