@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 USAGE = """\
 ./dev up [--data DIR] [--port N] [--demo]   run the bank; http://127.0.0.1:4455 when it is ready
+./dev up --regtest [--lightning electrum]   the same on real programs: a bitcoind and a Lightning network
 ./dev test [pytest arguments]               everything that must hold: static checks and all tests
 ./dev check                                 the static checks and the fast tests, under a minute
 ./dev hazina ...                            the program itself: verify, doctor, psql, config, ... (--help)
@@ -36,6 +37,10 @@ def main(arguments: list[str]) -> int:
             from tools import web
 
             web.build()
+        if "--regtest" in rest:
+            from tools import nodes
+
+            os.environ |= nodes.named(lightning="lnd" not in rest and "--lightning=lnd" not in rest)
         hazina(["up", *rest])
     if what == "hazina":
         hazina(rest)

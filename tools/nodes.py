@@ -50,12 +50,18 @@ class Unobtainable(Exception):
     """One plain sentence for the person at the keyboard."""
 
 
+def named(*, lightning: bool = True) -> dict[str, str]:
+    """The variables by which the program and the tests find what this file gets."""
+    found = {"HAZINA_BITCOIND": str(bitcoind())}
+    return {**found, "HAZINA_ELECTRUM": str(electrum())} if lightning else found
+
+
 def bitcoind() -> Path:
     """A bitcoind that runs: the named one, else the cached one, else a new one."""
-    if named := os.environ.get("HAZINA_BITCOIND"):
-        if not version(Path(named)):
-            give_up(f"HAZINA_BITCOIND names {named}, and that is no bitcoind that runs here.")
-        return Path(named)
+    if own_one := os.environ.get("HAZINA_BITCOIND"):
+        if not version(Path(own_one)):
+            give_up(f"HAZINA_BITCOIND names {own_one}, and that is no bitcoind that runs here.")
+        return Path(own_one)
     with alone("bitcoind"):
         for own in newest("bitcoind-*/bin/bitcoind"):
             if version(own):
@@ -116,10 +122,10 @@ def loaded_by(loader: Path, libraries: Path, program: Path) -> Iterator[tuple[st
 
 def electrum() -> Path:
     """The folder of an Electrum environment: ``bin/python`` runs ``bin/electrum`` and ``bin/electrumx_server``."""
-    if named := os.environ.get("HAZINA_ELECTRUM"):
-        if not electrum_version(Path(named)):
-            give_up(f"HAZINA_ELECTRUM names {named}, and no Electrum runs there.")
-        return Path(named)
+    if own_one := os.environ.get("HAZINA_ELECTRUM"):
+        if not electrum_version(Path(own_one)):
+            give_up(f"HAZINA_ELECTRUM names {own_one}, and no Electrum runs there.")
+        return Path(own_one)
     with alone("electrum"):
         for own in newest("electrum-*/version"):
             if (own.parent / "lock").read_bytes() == ELECTRUM_LOCK.read_bytes() and electrum_version(own.parent):
@@ -232,8 +238,8 @@ class Packages:
 
 def mirror() -> str:
     """Where Debian's packages are: DEBIAN_MIRROR, else what the system's own apt uses."""
-    if named := os.environ.get("DEBIAN_MIRROR"):
-        return named
+    if own_one := os.environ.get("DEBIAN_MIRROR"):
+        return own_one
     said = told(["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)"])
     for line in said.splitlines():
         address, _, origin = line.partition(" ")

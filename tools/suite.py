@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import web
+from tools import nodes, web
 from tools.say import give_up, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +48,7 @@ def check() -> int:
 def test(arguments: list[str]) -> int:
     """Everything, or with arguments: everything static, and what they tell pytest."""
     os.environ |= browser()
+    os.environ |= nodes.named()
     web.build()
     failed = static()
     done = pytest(arguments or ["-n", WORKERS, "--dist", "loadfile"])
