@@ -279,8 +279,8 @@ async def _account(process: Process, name: str, phone: str) -> Customer:
     user = User(public_id(), phone, "", process.clock.now())
     async with process.db.transaction() as tx:
         await tx.execute(
-            "insert into person (id, phone, language, created_at) values (%(id)s, %(phone)s, '', %(at)s)",
-            {"id": user.id, "phone": phone, "at": user.created_at},
+            "insert into person (id, language, created_at) values (%(id)s, '', %(at)s)",
+            {"id": user.id, "at": user.created_at},
         )
         await process.accounts._ensure_account(tx, user)
         account_id: UUID = await tx.value("select id from account where user_id = %(id)s", {"id": user.id})

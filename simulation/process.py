@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from hazina import access, payments, safety
+from hazina import access, identity, payments, safety
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
+from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Fact, Hub
 from hazina.ledger import Books
@@ -42,6 +43,8 @@ class Pace:
 
 BUSY = Pace(7, 90, 45)
 QUIET = Pace(240, 900, 7200)
+
+KEYS = Keys({"kek-1": bytes(32)}, bytes(32))
 
 
 class NoSms:
@@ -85,11 +88,11 @@ class Process(Gate):
         self.hub = WatchedHub(self.db)
         self.books = Books(
             self.db,
-            claims=(*access.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
+            claims=(*access.CLAIMS, *identity.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
             effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)
-        self.accounts = Accounts(self.db, self.clock, Identity(self.db, self.clock, NoSms()))
+        self.accounts = Accounts(self.db, self.clock, Identity(self.db, self.clock, NoSms(), KEYS))
         self.prices = Prices(self.db, self.clock, tuple(PricePort(world, self, n) for n in ("one", "two", "three")))
         self.payments = Payments(
             Parts(

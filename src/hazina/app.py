@@ -14,6 +14,7 @@ import procrastinate
 import structlog
 
 from hazina import access, payments, safety
+from hazina import identity as identities
 from hazina.accounts import Accounts
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
@@ -21,12 +22,14 @@ from hazina.adapters.twilio import Twilio
 from hazina.dealer import Prices
 from hazina.identity import SANDBOX_POLICY, Identity
 from hazina.identity import Policy as IdentityPolicy
-from hazina.kernel import events, jobs
+from hazina.kernel import audit, events, jobs
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock, DatabaseClock
+from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
+from hazina.kernel.keyfile import keys_in
 from hazina.ledger import Books
 from hazina.payments import Parts, Payments
 from hazina.safety import Safety
@@ -44,6 +47,8 @@ NETWORKS = {
 PRICE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
+NOTICES_EVERY_S = 2.0
+AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
 FACTS_KEPT = timedelta(days=3)
 KEYS_KEPT = timedelta(days=7)
@@ -72,9 +77,11 @@ class Bank:
     closing: tuple[Callable[[], Awaitable[None]], ...]
 
     async def start(self) -> None:
-        """Connect. Raises psycopg.OperationalError when the database is away."""
+        """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
+        other keys."""
         await self.db.open()
         await self._set_clock()
+        await self.identity.open_keys()
         await self.books.open()
 
     async def stop(self) -> None:
@@ -86,6 +93,10 @@ class Bank:
     async def _set_clock(self) -> None:
         if isinstance(self.clock, DatabaseClock):
             await self.clock.ask(self.db)
+
+    async def _link_audit(self) -> None:
+        async with self.db.transaction() as tx:
+            await audit.link(tx)
 
     def listening(self) -> Mapping[str, Background]:
         """What runs in every process, beside the requests if it serves the API."""
@@ -103,6 +114,8 @@ class Bank:
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
+            "notices": lambda: every(NOTICES_EVERY_S, "notices", self.identity.send_notices),
+            "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
             "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
         }
 
@@ -117,13 +130,14 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     sms = Twilio.of(settings.twilio)
     feeds = tuple(feed(one.name, one.base_url) for one in settings.price_feeds)
 
+    keys = Keys.parse(settings.keys.get_secret_value()) if settings.keys else keys_in(settings.data)
     hub = Hub(db)
     books = Books(
         db,
-        claims=(*access.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
+        claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
         effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
     )
-    identity = Identity(db, clock, sms, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
+    identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
     accounts = Accounts(db, clock, identity)
     prices = Prices(db, clock, feeds)
     paying = Payments(

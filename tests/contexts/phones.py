@@ -10,6 +10,9 @@ from typing import Any
 import httpx2
 
 from hazina.adapters.twilio import Twilio
+from hazina.kernel.crypto import Keys
+
+KEYS = Keys.fresh()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,13 @@ class Caller:
     """What the credential itself may spend, beside the account's own limits."""
     client_id: str | None = None
     """The app that acts for them; None: they themselves."""
+    amr: tuple[str, ...] = ()
+    """How their session was opened (RFC 8176)."""
+    auth_time: datetime | None = None
+    wary: bool = False
+    """The session was opened in a way that can be relayed or copied: money needs a second proof sooner."""
+    step_up: str | None = None
+    """A proof that they hold out for this request (header ``X-Step-Up``)."""
 
 
 def require_read(caller: Caller) -> None:

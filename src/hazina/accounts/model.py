@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, IntEnum
 
 from hazina.access import ALL_SCOPES, READ_ONLY, Scope, limit_claim
 from hazina.accounts.errors import InvalidUsername
-from hazina.identity import User, reads_as_phone
+from hazina.identity import FactorKind, User, reads_as_phone
 from hazina.kernel.ids import UUID
 from hazina.kernel.money import Asset, Cents
 from hazina.kernel.units import Claim
@@ -74,6 +75,7 @@ class LoggedIn:
     token: str  # shown once
     totp_required: bool
     user_id: UUID
+    new: bool = False
 
 
 def scopes_of(status: Status) -> frozenset[Scope]:
@@ -81,8 +83,9 @@ def scopes_of(status: Status) -> frozenset[Scope]:
     return ALL_SCOPES if status is Status.ACTIVE else READ_ONLY
 
 
-NEW_LEVEL = Level.ONE
-"""Whoever comes with a phone."""
+def level_by(kinds: Iterable[FactorKind]) -> Level:
+    """Of somebody who shows no papers: ONE with a phone."""
+    return Level.ONE if FactorKind.PHONE in kinds else Level.ZERO
 
 
 # -- limits (Blink's table; cents in any 24 hours, both wallets together) -------------------------

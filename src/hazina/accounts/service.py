@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from hazina.access import Caller, spent
@@ -17,7 +17,6 @@ from hazina.accounts.errors import (
     WalletUnknown,
 )
 from hazina.accounts.model import (
-    NEW_LEVEL,
     Account,
     Holder,
     LimitKind,
@@ -27,13 +26,14 @@ from hazina.accounts.model import (
     Status,
     Wallet,
     is_reserved,
+    level_by,
     limit_now,
     limit_subject,
     parse_username,
     scopes_of,
     window_start,
 )
-from hazina.identity import Identity, InvalidPhone, User, clean_ip, parse_phone, token_hash, user_by_id, user_by_phone
+from hazina.identity import FactorKind, Identity, InvalidPhone, Proved, User, clean_ip, parse_phone, token_hash
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.gather import Gather
@@ -58,7 +58,7 @@ class Accounts:
 
     async def _look_up_tickets(self, hashes: Sequence[bytes]) -> dict[bytes, store.Ticket]:
         async with self.db.reading() as tx:
-            return await store.tickets(tx, hashes, self.identity.live_since())
+            return await store.tickets(tx, hashes, self.identity.live_since(), self.clock.now())
 
     async def _look_up_holders(self, wallet_ids: Sequence[UUID]) -> dict[UUID, Holder]:
         async with self.db.reading() as tx:
@@ -70,22 +70,37 @@ class Accounts:
         """Trade a code for a session token. Whoever is new gets user, account and wallets in the same
         commit that uses the code up. Raises what ``Identity.prove`` raises."""
         proof = await self.identity.prove(phone, code, ip)
+        return await self.enter(lambda tx: self.identity.redeem(tx, proof), ip=ip, agent=agent)
 
-        async def enter(tx: Tx) -> LoggedIn:
-            user = await self.identity.redeem(tx, proof)
-            await self._ensure_account(tx, user)
-            token = await self.identity.start_session(tx, user.id, ip=ip, agent=agent)
-            return LoggedIn(token, totp_required=False, user_id=user.id)
+    async def enter(self, redeem: Callable[[Tx], Awaitable[Proved]], *, ip: str | None, agent: str | None) -> LoggedIn:
+        """The way in for every kind of factor. ``redeem``: a step that uses up what was proved and says what it
+        was; it may run more than once. Whoever is new gets everything in that commit. Raises what ``redeem``
+        raises, NotRegistered."""
 
-        return await self.db.again(enter)
+        async def come_in(tx: Tx) -> LoggedIn:
+            proved = await redeem(tx)
+            entered = await self.identity.enter(tx, proved, ip=ip, agent=agent)
+            await self._ensure_account(tx, entered.user, (proved.kind,))
+            return LoggedIn(entered.token, entered.totp_required, entered.user.id, entered.new)
 
-    async def _ensure_account(self, tx: Tx, user: User) -> None:
+        return await self.db.again(come_in)
+
+    async def raise_level(self, tx: Tx, user_id: UUID) -> None:
+        """After a phone was added to an account that had none."""
+        account = await store.account_by_user(tx, user_id)
+        kinds = [factor.kind for factor in await self.identity.links.of(tx, user_id)]
+        if account is not None and account.level < (level := level_by(kinds)):
+            await store.set_level(tx, account.id, level)
+
+    async def _ensure_account(self, tx: Tx, user: User, kinds: Sequence[FactorKind] = (FactorKind.PHONE,)) -> None:
         now = self.clock.now()
         if await store.account_by_user(tx, user.id) is not None:
             return
         account_id = public_id()
         wallets = [(public_id(), asset) for asset in (Asset.BTC, Asset.USD)]
-        account = Account(account_id, user.id, None, NEW_LEVEL, Status.ACTIVE, wallets[0][0], DISPLAY_CURRENCY, now)
+        account = Account(
+            account_id, user.id, None, level_by(kinds), Status.ACTIVE, wallets[0][0], DISPLAY_CURRENCY, now
+        )
         if await store.put_account(tx, account):
             for wallet_id, asset in wallets:
                 number = await open_account(tx, asset, floor=0)
@@ -103,13 +118,16 @@ class Accounts:
             async with self.db.transaction() as tx:
                 await self.identity.touch(tx, found.session_id, found.last_used_at)
         scopes = scopes_of(Status(found.status))
-        return Caller(found.user_id, found.account_id, found.session_id, scopes, clean_ip(ip))
+        return Caller(
+            found.user_id, found.account_id, found.session_id, scopes, clean_ip(ip),
+            amr=tuple(found.amr), auth_time=found.auth_time, wary=found.wary,
+        )  # fmt: skip
 
     # -- looking --------------------------------------------------------------------------------
 
     async def me(self, caller: Caller) -> Person:
         async with self.db.reading() as tx:
-            user = await user_by_id(tx, caller.user_id)
+            user = await self.identity.user(tx, caller.user_id)
             account = await store.account_by_id(tx, caller.account_id)
         assert user is not None and account is not None, "a caller has an account"
         return Person(user, account)
@@ -144,7 +162,7 @@ class Accounts:
         """The wallet behind a customer's name or phone number: the one of ``currency``, else the one
         the customer chose. Raises InvalidUsername, RecipientUnknown, RecipientNotActive."""
         async with self.db.reading() as tx:
-            account = await _account_named(tx, username)
+            account = await self._account_named(tx, username)
             if account is None or account.status is Status.CLOSED:
                 raise RecipientUnknown
             if account.status is not Status.ACTIVE:
@@ -154,6 +172,18 @@ class Accounts:
             if wallet.asset is currency or (currency is None and wallet.id == account.default_wallet_id):
                 return wallet
         raise AssertionError("an account has a wallet of each asset")
+
+    async def _account_named(self, tx: Tx, text: str) -> Account | None:
+        """By username, else by phone number."""
+        try:
+            return await store.account_by_username(tx, parse_username(text))
+        except InvalidUsername:
+            pass
+        try:
+            user = await self.identity.user_by_phone(tx, parse_phone(text))
+        except InvalidPhone:
+            raise InvalidUsername from None
+        return None if user is None else await store.account_by_user(tx, user.id)
 
     async def limits(self, caller: Caller) -> Limits:
         """What the caller's account may move in 24 hours, and what is left of that now."""
@@ -210,16 +240,3 @@ async def recipient(tx: Tx, wallet_id: UUID) -> Wallet:
     if account.status is not Status.ACTIVE:
         raise RecipientNotActive
     return wallet
-
-
-async def _account_named(tx: Tx, text: str) -> Account | None:
-    """By username, else by phone number."""
-    try:
-        return await store.account_by_username(tx, parse_username(text))
-    except InvalidUsername:
-        pass
-    try:
-        user = await user_by_phone(tx, parse_phone(text))
-    except InvalidPhone:
-        raise InvalidUsername from None
-    return None if user is None else await store.account_by_user(tx, user.id)

@@ -37,19 +37,27 @@ class Ticket:
     account_id: UUID
     status: str
     last_used_at: datetime
+    amr: list[str]
+    auth_time: datetime
+    wary: bool
 
 
-async def tickets(tx: Tx, token_hashes: Sequence[bytes], live_since: datetime) -> dict[bytes, Ticket]:
+async def tickets(tx: Tx, token_hashes: Sequence[bytes], live_since: datetime, at: datetime) -> dict[bytes, Ticket]:
     """Session and account of each token that is valid, in one query: every request pays for this one.
     So it alone reads a table of ``identity``."""
+
+    def ticket(token_hash: bytes, *row: Any) -> tuple[bytes, Ticket]:
+        return token_hash, Ticket(*row)
+
     found = await tx.rows(
-        lambda token_hash, *row: (token_hash, Ticket(*row)),
+        ticket,
         """
-        select s.token_hash, s.id, s.user_id, a.id, a.status, s.last_used_at
+        select s.token_hash, s.id, s.user_id, a.id, a.status, s.last_used_at, s.amr, s.auth_time, s.wary
         from session s join account a on a.user_id = s.user_id
-        where s.token_hash = any(%(hashes)s) and s.last_used_at > %(since)s and a.status <> 'closed'
+        where s.token_hash = any(%(hashes)s) and s.last_used_at > %(since)s and s.expires_at > %(at)s
+            and not s.totp_pending and a.status <> 'closed'
         """,
-        {"hashes": list(token_hashes), "since": live_since},
+        {"hashes": list(token_hashes), "since": live_since, "at": at},
     )
     return dict(found)
 
@@ -107,6 +115,10 @@ async def account_by_user(tx: Tx, user_id: UUID) -> Account | None:
 
 async def account_by_username(tx: Tx, username: str) -> Account | None:
     return await tx.one(_account, _ACCOUNT + " where username = %(name)s", {"name": username})
+
+
+async def set_level(tx: Tx, account_id: UUID, level: Level) -> None:
+    await tx.execute("update account set level = %(level)s where id = %(id)s", {"id": account_id, "level": int(level)})
 
 
 async def wallet_by_id(tx: Tx, wallet_id: UUID) -> Wallet | None:

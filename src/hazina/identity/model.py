@@ -7,9 +7,11 @@ import ipaddress
 import re
 import secrets
 import string
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
+from typing import Any
 
 import phonenumbers
 from argon2 import PasswordHasher
@@ -19,6 +21,7 @@ from phonenumbers import PhoneNumberType
 from hazina.identity.errors import InvalidChannel, InvalidCode, InvalidPhone
 from hazina.kernel.ids import UUID
 from hazina.kernel.rates import Rate
+from hazina.kernel.units import Claim
 
 HOUR_S, DAY_S = 3_600, 86_400
 CODE_TRIES = 5
@@ -31,12 +34,70 @@ TOKEN_LENGTH = 39
 AGENT_MAX = 200
 
 
+FACTORS_MAX = 50
+"""Of one person."""
+
+
+class FactorKind(StrEnum):
+    """Ways to log in, and ``TOTP``, which only confirms. The names are in the database."""
+
+    PHONE = "phone"  # subject: E.164
+    EMAIL = "email"  # subject: the address in lower case
+    TOTP = "totp"  # subject: the person's id
+    PASSKEY = "passkey"  # subject: the credential id, base64url
+    LNURL = "lnurl"  # subject: the linking key, 66 hex digits
+    BITCOIN = "bitcoin"  # subject: the address
+    NOSTR = "nostr"  # subject: the public key, 64 hex digits
+    DEVICE = "device"  # subject: the pair's user name
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     id: UUID
-    phone: str  # E.164
+    phone: str | None  # E.164
     language: str  # "" = not chosen
     created_at: datetime
+    email: str | None = None
+    totp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One way to log in. ``data``: what the kind keeps in clear (a public key, a counter)."""
+
+    id: UUID
+    user_id: UUID
+    kind: FactorKind
+    subject: str
+    name: str
+    data: Mapping[str, Any]
+    created_at: datetime
+    last_used_at: datetime | None
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Somebody proved ``subject`` a moment ago. ``amr``: how (RFC 8176). ``wary``: in a way that can be relayed
+    or copied (a scanned QR code, a passkey whose counter went back), so that money needs a second proof sooner.
+    ``name``, ``data``: of the factor, when it is new."""
+
+    kind: FactorKind
+    subject: str
+    amr: tuple[str, ...]
+    wary: bool = False
+    name: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """``token`` is shown once. ``totp_required``: it opens nothing until a second factor is shown."""
+
+    user: User
+    token: str
+    totp_required: bool
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +106,21 @@ class Session:
     user_id: UUID
     created_at: datetime
     last_used_at: datetime  # exact to a minute
+    expires_at: datetime
     ip: str | None
     agent: str | None
+    amr: tuple[str, ...]
+    auth_time: datetime
+    totp_pending: bool
+
+    @property
+    def device(self) -> str:
+        return device_of(self.agent)
+
+    @property
+    def place(self) -> str | None:
+        """The network that it came from: an address tells little more without a map of addresses."""
+        return None if self.ip is None else ip_keys(self.ip)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +167,14 @@ class Policy:
     """False where the outside is a sandbox: this machine's own tests share one address."""
     session_idle_s: int = 365 * DAY_S
     """A session that was not used for so long is over."""
+    session_max_s: int = 3 * 365 * DAY_S
+    """However much it is used."""
+    new_by: frozenset[FactorKind] = frozenset(FactorKind) - {FactorKind.EMAIL, FactorKind.TOTP}
+    """Which make an account for whoever is new."""
+    hold_s: int = DAY_S
+    """After a way to log in was added or removed, little may leave for so long. At most 30 days; 0: no hold."""
+    hold_cents: int = 5_000
+    """How much may leave in all while that lasts."""
 
 
 SANDBOX_POLICY = Policy(
@@ -225,6 +307,37 @@ def token_hash(token: str) -> bytes | None:
     return hashlib.sha256(token.encode()).digest()
 
 
+# -- factors ------------------------------------------------------------------------------------
+
+_CALLED = {
+    FactorKind.PHONE: "a phone number",
+    FactorKind.EMAIL: "an e-mail address",
+    FactorKind.TOTP: "an authenticator app",
+    FactorKind.PASSKEY: "a passkey",
+    FactorKind.LNURL: "a Lightning wallet",
+    FactorKind.BITCOIN: "a Bitcoin key",
+    FactorKind.NOSTR: "a Nostr key",
+    FactorKind.DEVICE: "a device",
+}
+
+
+def change_message(kind: FactorKind, added: bool) -> str:
+    """What the other factors are told: one SMS."""
+    what = f"{_CALLED[kind]} was {'added to' if added else 'removed from'}"
+    return f"Hazina: {what} your account. Was it not you? End all sessions and contact us at once."
+
+
+def needs_totp(amr: tuple[str, ...], has_totp: bool) -> bool:
+    """``mfa``: a passkey that has verified its user is two factors in one."""
+    return has_totp and "mfa" not in amr
+
+
+def outgoing_claim(user_id: UUID, cents: int, at: datetime) -> Claim:
+    """Of a unit by which money leaves a person. Lost with code 1 while a hold is on that this would exceed;
+    detail ``{"remaining", "until"}``."""
+    return Claim("outgoing", {"user_id": str(user_id), "amount": cents, "at": at.isoformat()})
+
+
 # -- where a request comes from -----------------------------------------------------------------
 
 
@@ -243,6 +356,28 @@ def clean_agent(text: str | None) -> str | None:
     """What a client calls itself, fit for showing."""
     shown = "".join(c for c in (text or "")[:AGENT_MAX] if c.isprintable()).strip()
     return shown or None
+
+
+_SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
+    ("Mac OS X", "Mac"), ("Linux", "Linux"),
+)  # fmt: skip
+_PROGRAMS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+DEVICE_MAX = 40
+
+
+def device_of(agent: str | None) -> str:
+    """A short name for a list of sessions: "Firefox on Android"; else what the client calls itself first."""
+    if not agent:
+        return "Unknown device"
+    system = next((name for mark, name in _SYSTEMS if mark in agent), None)
+    program = next((name for mark, name in _PROGRAMS if mark in agent), None)
+    if agent.startswith("Mozilla/") and (program or system):
+        return f"{program or 'Browser'} on {system}" if system else str(program)
+    return agent.split("/")[0].split(" ")[0][:DEVICE_MAX] or "Unknown device"
 
 
 def ip_keys(ip: str | None) -> tuple[str, str]:

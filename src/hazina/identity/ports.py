@@ -79,10 +79,3 @@ class CaptchaWidget(Protocol):
     async def solved(self, token: str, ip: str | None, hostnames: frozenset[str]) -> bool:
         """Raises ``CaptchaUnavailable``."""
         ...
-
-
-class Mail(Protocol):
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Hand a plain text for the address ``to`` to the mail server. Raises ``MailUnavailable`` when it
-        refuses it, is away, or does not say whether it took it."""
-        ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,11 @@ FACT = EffectKind(
 def fact(topic: str, keys: Iterable[str], **body: Any) -> Row:
     """A row that tells ``topic`` to everyone who follows one of ``keys``. ``body`` must be JSON."""
     return Row("fact", {"topic": topic, "keys": list(keys), "body": body})
+
+
+async def tell(tx: Tx, topic: str, keys: Iterable[str], **body: Any) -> None:
+    """The same where there is no unit: told when ``tx`` commits."""
+    await tx.execute(FACT.write, {"rows": json.dumps([fact(topic, keys, **body).values])})
 
 
 @dataclass(frozen=True, slots=True)

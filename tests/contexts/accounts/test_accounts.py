@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.contexts.phones import Phones
+from tests.contexts.phones import KEYS, Phones
 
 from hazina.access import ALL_SCOPES, CLAIMS, EFFECTS, READ_ONLY, Caller
 from hazina.accounts import (
@@ -40,7 +40,7 @@ IP = "203.0.113.9"
 
 @pytest.fixture
 def accounts(db: Database, clock: ManualClock, phones: Phones) -> Accounts:
-    return Accounts(db, clock, Identity(db, clock, phones.sms))
+    return Accounts(db, clock, Identity(db, clock, phones.sms, KEYS))
 
 
 async def token_of(accounts: Accounts, phones: Phones, phone: str = PHONE) -> str:

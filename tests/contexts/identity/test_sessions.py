@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.contexts.phones import Phones
+from tests.contexts.phones import KEYS, Phones
 
 from hazina.identity import Identity, SessionUnknown, User
 from hazina.kernel.clock import ManualClock
@@ -17,7 +17,7 @@ PHONE, OTHER = "+254712345678", "+254722000111"
 
 @pytest.fixture
 def identity(db: Database, clock: ManualClock, phones: Phones) -> Identity:
-    return Identity(db, clock, phones.sms)
+    return Identity(db, clock, phones.sms, KEYS)
 
 
 async def somebody(identity: Identity, phones: Phones, phone: str = PHONE) -> User:
