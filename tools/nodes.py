@@ -186,7 +186,7 @@ class Packages:
         try:
             self._prepare()
             say("reading Debian's package lists")
-            told(["apt-get", *self.options, "-q", "update"])
+            told(["apt-get", *self.options, "-oAPT::Update::Error-Mode=any", "-q", "update"])
         except BaseException:
             self.__exit__()
             raise
@@ -308,5 +308,5 @@ def told(command: Sequence[str | Path | int], *, cwd: Path | None = None) -> str
         raise Unobtainable(f"{words[0]} could not be run: {error}.") from None
     if done.returncode:
         last = ((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1]
-        raise Unobtainable(f"{Path(words[0]).name} failed: {last}.")
+        raise Unobtainable(f"{Path(words[0]).name} failed: {last.rstrip(chr(46))}.")
     return done.stdout

@@ -12,8 +12,16 @@ from hazina.sandbox.real.network import BANK, END, ROUTER, Network
 )
 async def test_everybody_can_pay_everybody(network: Network, payer: str, payee: str) -> None:
     asked = await network.nodes[payee].rpc("add_request", amount="0.0005", lightning=True)
-    paid = await network.nodes[payer].rpc("lnpay", invoice=asked["lightning_invoice"])
+    paid = await network.nodes[payer].pay(asked["lightning_invoice"])
     assert paid["success"], paid
+
+
+async def test_outsiders_pay_an_invoice_without_an_amount(network: Network) -> None:
+    asked = await network.bank.rpc("add_request", amount="0", lightning=True)
+    paid = await network.nodes[END].pay(asked["lightning_invoice"], 1_234_567)
+    assert paid["success"], paid
+    received = await network.bank.rpc("get_request", request_id=asked["request_id"])
+    assert received["status_str"] == "Paid"
 
 
 async def test_a_node_comes_back_after_a_kill(network: Network) -> None:
@@ -22,4 +30,4 @@ async def test_a_node_comes_back_after_a_kill(network: Network) -> None:
     await end.start()
     await end.connect(router)
     asked = await end.rpc("add_request", amount="0.0005", lightning=True)
-    assert (await router.rpc("lnpay", invoice=asked["lightning_invoice"]))["success"]
+    assert (await router.pay(asked["lightning_invoice"]))["success"]

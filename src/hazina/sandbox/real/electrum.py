@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hazina.kernel.http import NoAnswer
+from hazina.sandbox.real import electrum_main
 from hazina.sandbox.real.bitcoind import bitcoin, until
 from hazina.sandbox.real.jsonrpc import JsonRpc, RpcError
 from hazina.sandbox.real.program import HOST, Program, free_ports
@@ -25,13 +26,15 @@ class Electrum:
 
     :param environment: folder of Electrum's Python environment.
     :param server_port: of the server that it asks for its coins.
+    :param outside: not the bank's; it can also pay invoices without an amount (see ``electrum_main``).
     """
 
-    def __init__(self, name: str, environment: Path, folder: Path, server_port: int) -> None:
+    def __init__(self, name: str, environment: Path, folder: Path, server_port: int, *, outside: bool = False) -> None:
         self.name = name
         self.environment = environment
         self.folder = folder
         self.server_port = server_port
+        self.outside = outside
         self.password = secrets.token_urlsafe(18)
         self.rpc_port, self.listen_port = free_ports(2)
         self.program = Program(name, folder)
@@ -56,10 +59,8 @@ class Electrum:
         self._configure()
         (self.folder / "regtest" / "daemon").unlink(missing_ok=True)  # a killed one's: it would say it runs already
         binaries = self.environment / "bin"
-        self.program.spawn(
-            [binaries / "python", binaries / "electrum", "--regtest", "-D", self.folder, "daemon"],
-            {"PYTHONUNBUFFERED": "1"},
-        )
+        program = [Path(electrum_main.__file__), binaries / "electrum"] if self.outside else [binaries / "electrum"]
+        self.program.spawn([binaries / "python", "-P", *program, "--regtest", "-D", self.folder, "daemon"])
         await self.program.ready(self._answers, START_S)
         if not self._wallet.exists():
             await self.rpc("create")
@@ -155,6 +156,13 @@ class Electrum:
         them = await other.id()
         await self.rpc("add_peer", connection_string=await other.at(), timeout_s=CONNECT_S)
         await until(lambda: self.is_usable(them), f"{self.name} and {other.name} speak", CONNECT_S)
+
+    async def pay(self, invoice: str, amount_msat: int | None = None, timeout_s: float = 600) -> dict[str, Any]:
+        """Electrum's answer when the payment has ended: ``success`` and ``preimage``. An amount only for an
+        invoice without one, and only outside."""
+        if amount_msat is None:
+            return dict(await self.rpc("lnpay", invoice=invoice, timeout_s=timeout_s))
+        return dict(await self.rpc("lnpay_amount", invoice=invoice, amount_msat=amount_msat, timeout_s=timeout_s))
 
     async def is_usable(self, peer: str) -> bool:
         return any(

@@ -57,7 +57,8 @@ class Network:
         self.bitcoind = Bitcoind(programs.bitcoind, folder / "bitcoind")
         self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
         self.nodes = {
-            name: Electrum(name, programs.electrum, folder / name, self.server.port) for name in (BANK, ROUTER, END)
+            name: Electrum(name, programs.electrum, folder / name, self.server.port, outside=name != BANK)
+            for name in (BANK, ROUTER, END)
         }
 
     @property
