@@ -2,7 +2,7 @@
 hot and cold wallets. It knows no customer and posts no entry: payments follows its events.
 """
 
-from hazina.chain.effects import EFFECTS
+from hazina.chain.effects import EFFECTS, submit_payout
 from hazina.chain.errors import NodeUnfit, OnchainUnavailable
 from hazina.chain.model import (
     Address,
@@ -36,4 +36,5 @@ __all__ = [
     "Speed",
     "TransferNews",
     "owner_of",
+    "submit_payout",
 ]

@@ -93,17 +93,22 @@ class FeeQuote:
 
 @dataclass(frozen=True, slots=True)
 class PayoutNews:
-    """``fee_share_sats``: what this payout bears of its transaction's fee; the shares of a batch sum to it."""
+    """``fee_share_sats``: what this payout bears of its transaction's fee; the shares of a batch sum to it. A
+    replacement is told as one more PAYOUT_BROADCAST; the last one told before PAYOUT_SETTLED may be another than
+    that which settles, whose own ids and share come with it. ``reason``: why it was cancelled."""
 
     payout_id: UUID
     txid: str | None = None
     vout: int | None = None
     fee_share_sats: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TransferNews:
-    """The bank's own coins on the move. ``direction``: ``to_cold``, ``to_hot`` or ``bump`` (fee only)."""
+    """The bank's own coins on the move. ``direction``: ``to_cold``, ``to_hot`` or ``bump`` (``sats`` 0: only a fee,
+    paid by the hot wallet). ``sats`` arrive, ``fee_sats`` go to the miners; the wallet left paid both. A replacement
+    is told as one more TRANSFER_BROADCAST of the same id; what TRANSFER_SETTLED says is what became true."""
 
     transfer_id: UUID
     direction: str

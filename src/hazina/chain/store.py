@@ -92,6 +92,7 @@ def _body(told: Output | PayoutNews | TransferNews | None) -> dict[str, Any]:
     if isinstance(told, PayoutNews):
         return {
             "payout": str(told.payout_id), "txid": told.txid, "vout": told.vout, "fee_share": told.fee_share_sats,
+            "reason": told.reason,
         }  # fmt: skip
     assert told is not None
     return {
@@ -118,7 +119,7 @@ def _event(seq: int, kind: int, at: datetime, body: dict[str, Any]) -> ChainEven
         )  # fmt: skip
         return ChainEvent(seq, told, at, output=output)
     if "payout" in body:
-        news = PayoutNews(UUID(body["payout"]), body["txid"], body["vout"], body["fee_share"])
+        news = PayoutNews(UUID(body["payout"]), body["txid"], body["vout"], body["fee_share"], body["reason"])
         return ChainEvent(seq, told, at, payout=news)
     moved = TransferNews(UUID(body["transfer"]), body["direction"], body["sats"], body["fee"], body["txid"])
     return ChainEvent(seq, told, at, transfer=moved)

@@ -17,7 +17,7 @@ create table chain_batch (
     sats bigint not null default 0 check (sats >= 0),
     parent uuid references chain_batch,
     created_at timestamptz not null,
-    txid bytea check (octet_length(txid) = 32),
+    txid text check (txid ~ '^[0-9a-f]{64}$'),
     height int,
     settled_at timestamptz,
     trouble text,
@@ -34,7 +34,7 @@ create index chain_batch_settled on chain_batch (height) where state = 3;
 create table chain_version (
     batch_id uuid not null references chain_batch,
     n int not null check (n > 0),
-    txid bytea not null unique check (octet_length(txid) = 32),
+    txid text not null unique check (txid ~ '^[0-9a-f]{64}$'),
     raw bytea not null,
     fee bigint not null check (fee >= 0),
     vsize int not null check (vsize > 0),
@@ -48,7 +48,7 @@ comment on table chain_version is 'A signed transaction, stored before it is tol
 comment on column chain_version.fee is 'satoshi; rate: millisatoshi per virtual byte, as asked for';
 
 create table chain_coin (
-    txid bytea not null check (octet_length(txid) = 32),
+    txid text not null check (txid ~ '^[0-9a-f]{64}$'),
     vout int not null,
     batch_id uuid not null references chain_batch,
     sats bigint not null check (sats > 0),
@@ -103,7 +103,7 @@ create table chain_draft (
     sats bigint not null check (sats > 0),
     address text not null,
     psbt text not null,
-    txid bytea not null check (octet_length(txid) = 32),
+    txid text not null check (txid ~ '^[0-9a-f]{64}$'),
     fee bigint not null check (fee >= 0),
     rate bigint not null,
     state smallint not null default 0 check (state between 0 and 2),
