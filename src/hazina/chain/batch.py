@@ -15,6 +15,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from hazina.chain.model import Speed
+from hazina.chain.ports import Coin, Signed, To
 
 
 class PayoutState(IntEnum):
@@ -82,44 +83,6 @@ class Payout:
     vout: int | None = None
     vbytes: int | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Coin:
-    """An output that a transaction spends."""
-
-    txid: str
-    vout: int
-    sats: int
-
-
-@dataclass(frozen=True, slots=True)
-class To:
-    """An output as it is wanted."""
-
-    address: str
-    sats: int
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """An output as it stands in a transaction. ``address`` None: a script that has none."""
-
-    address: str | None
-    sats: int
-    script_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A signed transaction, whole: nobody was told of it yet."""
-
-    txid: str
-    raw: bytes
-    vsize: int
-    fee: int
-    coins: tuple[Coin, ...]
-    outputs: tuple[Made, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,3 +107,188 @@ class Bitcoin(Protocol):
     async def fee_rate(self, blocks: int) -> int | None:
         """The node's estimate for being mined within so many blocks; None while it has none."""
         ...
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Coin:
+    """An output that a transaction spends."""
+
+    txid: str
+    vout: int
+    sats: int
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """An output as it is wanted."""
+
+    address: str
+    sats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to build: outputs in this order, change behind them, at ``rate``.
+
+    ``coins``: spent in any case. ``more``: the wallet may add others. ``confirmed``: only such with a block; else
+    change of our own, too. ``whole``: the fee comes out of the first output, which takes all.
+    """
+
+    outputs: tuple[To, ...]
+    rate: int
+    coins: tuple[Coin, ...] = ()
+    more: bool = True
+    confirmed: bool = True
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An output as it stands in a transaction. ``address`` None: a script that has none."""
+
+    address: str | None
+    sats: int
+    script_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed transaction, whole: nobody was told of it yet."""
+
+    txid: str
+    raw: bytes
+    vsize: int
+    fee: int
+    coins: tuple[Coin, ...]
+    outputs: tuple[Made, ...]
+
+
+class NotEnough(NodeRefused):
+    """The wallet's free coins do not suffice for outputs and fee."""
+
+
+class OutputRefused(NodeRefused):
+    """An output is what the node will not pay: no address of this network, or dust. Other outputs may be well."""
+
+
+class TooMuch(NodeRefused):
+    """The transaction would be too large for the network: fewer outputs may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a wallet knows of a transaction of ours. ``confirmations``: 0 without a block; negative: so deep is
+    another transaction that spends a coin of it. ``height``: of its block."""
+
+    confirmations: int
+    height: int | None
+    in_mempool: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A wallet's coins: ``ready`` have a block (or are change of our own) and are free, ``coming`` have none."""
+
+    ready: int
+    coming: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A transaction for signers elsewhere (BIP 174), base64."""
+
+    psbt: str
+    txid: str
+    fee: int
+    vsize: int
+    coins: tuple[Coin, ...]
+    outputs: tuple[Made, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What somebody handed in as signed (BIP 174): what it spends and pays, and whether a sighash byte or field
+    says anything but ALL."""
+
+    txid: str
+    spends: tuple[tuple[str, int], ...]
+    outputs: tuple[Made, ...]
+    only_all: bool
+
+
+class Wallets(Protocol):
+    """The node's wallets: the hot one with its keys, cold ones without. Raises ``NodeSilent`` or ``NodeRefused``;
+    never called in a transaction. Coins of what is built are locked in the node's memory until they are spent,
+    freed, or the node starts again."""
+
+    @property
+    def hot(self) -> str:
+        """The hot wallet's name."""
+        ...
+
+    async def sign(self, order: Order) -> Signed:
+        """Build and sign from the hot wallet; nobody is told.
+
+        :raises NotEnough, OutputRefused, TooMuch:
+        """
+        ...
+
+    async def judge(self, raw: bytes) -> str | None:
+        """Why the mempool would refuse it; None when it would take it, or has it."""
+        ...
+
+    async def publish(self, raw: bytes) -> str | None:
+        """Hand it to the network, again and again if need be. None: it is in the mempool or in the chain; else why
+        not."""
+        ...
+
+    async def standing(self, wallet: str, txid: str) -> Standing | None:
+        """None: the wallet has never seen it."""
+        ...
+
+    async def least_rate(self) -> int:
+        """What the mempool asks for at least now."""
+        ...
+
+    async def purse(self, wallet: str) -> Purse: ...
+
+    async def locked(self, wallet: str) -> list[tuple[str, int]]: ...
+
+    async def lock(self, wallet: str, coins: list[tuple[str, int]], *, on: bool) -> None:
+        """Keep coins out of what is built, or not any more. Harmless for coins that are so already."""
+        ...
+
+    async def own_address(self, wallet: str) -> str:
+        """A fresh address for coins that stay within the bank."""
+        ...
+
+    async def owns(self, wallet: str, address: str) -> bool: ...
+
+    async def first_address(self, descriptor: str) -> str:
+        """The first receiving address of a public descriptor with its checksum.
+
+        :raises NodeRefused: it is none, holds a private key, or is of another network.
+        """
+        ...
+
+    async def watch(self, wallet: str, descriptor: str) -> None:
+        """Make the watch-only wallet of this descriptor, or load it. Coins from before now are not looked for."""
+        ...
+
+    async def draft(self, wallet: str, order: Order) -> Unsigned:
+        """Build from a watch-only wallet.
+
+        :raises NotEnough, OutputRefused, TooMuch:
+        """
+        ...
+
+    async def read(self, psbt: str) -> Given:
+        """:raises NodeRefused: it cannot be read."""
+        ...
+
+    async def finish(self, ours: str, theirs: str) -> Signed:
+        """Our own draft with the signatures of theirs, whole.
+
+        :raises NodeRefused: signatures are missing, or it is about another transaction.
+        """
+        ...
