@@ -26,6 +26,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 VERSION = b"\x01"
 INDEX = "index"
+OWN = b"of the bank itself\0"
 _LINE = re.compile(r"([a-z][a-z0-9-]{0,39})[ \t]+([0-9a-f]{64})", re.ASCII)
 
 
@@ -115,6 +116,17 @@ class Keys:
 
     def wrap(self, person_id: UUID, key: bytes) -> bytes:
         return _seal(self.wrapping[self.active], person_id.bytes, key)
+
+    def seal(self, about: str, content: bytes) -> bytes:
+        """Something of the bank's own. ``about`` says what it is; the same must be said to open it."""
+        return self.active.encode() + b"\0" + _seal(self.wrapping[self.active], OWN + about.encode(), content)
+
+    def open(self, about: str, sealed: bytes) -> bytes:
+        """Raises BadKeys."""
+        name, _, rest = sealed.partition(b"\0")
+        if (key := self.wrapping.get(name.decode("ascii", "replace"))) is None:
+            raise BadKeys("it was sealed under a key that the bank was not given")
+        return _open(key, OWN + about.encode(), rest)
 
     def unwrap(self, person_id: UUID, name: str, wrapped: bytes) -> PersonKey:
         """Raises BadKeys."""
