@@ -20,7 +20,9 @@ from hazina.kernel.money import Msats
 from hazina.payments.ports import (
     Accepted,
     AlreadySettled,
+    Balance,
     Cancelled,
+    Capabilities,
     Change,
     Incoming,
     IncomingState,
@@ -33,6 +35,7 @@ from hazina.payments.ports import (
     Paid,
     Reason,
     Refused,
+    Unfit,
 )
 from simulation.database import Killed
 from simulation.loop import EPOCH
@@ -278,6 +281,10 @@ class LightningPort:
     def name(self) -> str:
         return self._world.node.name
 
+    @property
+    def can(self) -> Capabilities:
+        return Capabilities(hold=False)
+
     async def _call(self, what: str, effect: Callable[[], T], patience_s: float = CALL_S) -> T:
         outside_call(f"lightning.{what}")
         world = self._world
@@ -310,6 +317,15 @@ class LightningPort:
     async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
         msat = amount.n if amount else None
         return await self._call("issue", lambda: self._world.node.issue(preimage, msat, description, expiry_s))
+
+    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+        raise NodeRefused("no hold invoices here")
+
+    async def settle(self, payment_hash: bytes, preimage: bytes) -> None:
+        raise NodeRefused("no hold invoices here")
+
+    async def held(self) -> list[bytes]:
+        return []
 
     async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
         return await self._call("cancel", lambda: self._world.node.cancel(payment_hash))
@@ -376,6 +392,13 @@ class LightningPort:
     async def info(self) -> NodeInfo:
         key = b"\x02" + bytes(32)
         return await self._call("info", lambda: NodeInfo(key, "bcrt", "node", 100, True, "simulated"), 5)
+
+    async def balance(self) -> Balance:
+        much = Msats.from_sats(10**9)
+        return await self._call("balance", lambda: Balance(much, much, Msats(0), Msats(0)))
+
+    async def unfit(self, network: str) -> list[Unfit]:
+        return []
 
 
 def _give(answer: asyncio.Future[Any], what: Any) -> None:

@@ -17,10 +17,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 PREFIX = "HAZINA_"
 PLAIN_NAMES = {"DATABASE_URL": "database_url"}  # what everybody calls it already
@@ -46,18 +46,28 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-class Lnd(Section):
-    """An LND node, by its REST API."""
+class LightningNode(Section):
+    """What all kinds of Lightning nodes have in common."""
 
     name: str = "lnd-1"
-    """The node's own name in our books. Never change it for the same node."""
+    """The node's own name in our books, under ``[nodes]`` its key. Never change it for the same node."""
     base_url: str
+    weight: int = Field(1, ge=1, le=1_000)
+    """Its share of new payments and invoices, against the other nodes'."""
+    resting: bool = False
+    """Takes no new work; what it has begun goes on."""
+
+    _url = field_validator("base_url")(_checked_url)
+
+
+class Lnd(LightningNode):
+    """An LND node, by its REST API."""
+
+    kind: Literal["lnd"] = "lnd"
     macaroon: SecretStr
     """Hexadecimal; ``macaroon_file`` may be LND's own binary file."""
     tls_cert: str | None = None
     """The node's certificate (PEM), when it is not signed by a public authority."""
-
-    _url = field_validator("base_url")(_checked_url)
 
     @field_validator("macaroon")
     @classmethod
@@ -67,6 +77,19 @@ class Lnd(Section):
         except ValueError:
             raise ValueError("must be hexadecimal") from None
         return macaroon
+
+
+class Electrum(LightningNode):
+    """An Electrum daemon with its Lightning wallet, by JSON-RPC."""
+
+    kind: Literal["electrum"]
+    user: str
+    password: SecretStr
+    wallet: str | None = None
+    """Path of the wallet file as the daemon knows it; unset: its default wallet."""
+
+
+NODE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class Twilio(Section):
@@ -150,6 +173,8 @@ class Settings(Section):
     sandbox_url: str | None = None
     """A sandbox that already runs."""
     lnd: Lnd | None = None
+    """One node; several stand under ``nodes`` by their names."""
+    nodes: dict[str, Annotated[Lnd | Electrum, Field(discriminator="kind")]] = Field(default_factory=dict)
     twilio: Twilio | None = None
     smtp: Smtp | None = None
     geetest: GeeTest | None = None
@@ -188,6 +213,21 @@ class Settings(Section):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        for name in self.nodes:
+            if not NODE_NAME.fullmatch(name):
+                raise ValueError(f"nodes.{name}: a node's name has small letters, digits, - and _, at most 40")
+        if self.lnd is not None and self.lnd.name in self.nodes:
+            raise ValueError(f"nodes.{self.lnd.name}: [lnd] has the same name")
+        return self
+
+    @property
+    def lightning(self) -> tuple[Lnd | Electrum, ...]:
+        """Every Lightning node, each with its name."""
+        named = (node.model_copy(update={"name": name}) for name, node in sorted(self.nodes.items()))
+        return (*([self.lnd] if self.lnd else []), *named)
 
     @property
     def wants_sandbox(self) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pymacaroons import Macaroon  # type: ignore[import-untyped]  # the package ships no types
+from pymacaroons.exceptions import MacaroonException  # type: ignore[import-untyped]
 from pymacaroons.serializers import BinarySerializer  # type: ignore[import-untyped]
 
 from hazina.adapters import lnd_wire as wire
@@ -26,9 +27,12 @@ from hazina.kernel.money import Msats
 from hazina.payments.ports import (
     Accepted,
     AlreadySettled,
+    Balance,
     Cancelled,
+    Capabilities,
     Change,
     Incoming,
+    IncomingState,
     Issued,
     NodeInfo,
     NodeRefused,
@@ -37,6 +41,7 @@ from hazina.payments.ports import (
     OutgoingState,
     Paid,
     Refused,
+    Unfit,
 )
 
 CALL_S = 10.0
@@ -54,11 +59,19 @@ QUEUE = 1_000
 CALLS = (
     "/lnrpc.Lightning/GetInfo", "/lnrpc.Lightning/AddInvoice", "/lnrpc.Lightning/LookupInvoice",
     "/lnrpc.Lightning/ListInvoices", "/lnrpc.Lightning/SubscribeInvoices", "/invoicesrpc.Invoices/CancelInvoice",
+    "/invoicesrpc.Invoices/AddHoldInvoice", "/invoicesrpc.Invoices/SettleInvoice", "/lnrpc.Lightning/ListChannels",
+    "/lnrpc.Lightning/ChannelBalance", "/verrpc.Versioner/GetVersion",
     "/routerrpc.Router/SendPaymentV2", "/routerrpc.Router/TrackPaymentV2", "/routerrpc.Router/TrackPayments",
     "/routerrpc.Router/EstimateRouteFee", "/lnrpc.Lightning/ListPayments",
 )  # fmt: skip
 """All that the bank asks of a node. A macaroon baked for exactly these can neither read more nor delete
 payments, which would let a hash be paid again."""
+HARMLESS = frozenset({("info", "read"), ("invoices", "read"), ("invoices", "write"), ("offchain", "read")})
+"""Coarser permissions that a macaroon may have besides: none can send, erase or spend."""
+OLDEST = (0, 20)
+SUBSERVERS = ("invoicesrpc",)
+CLTV_LIMIT = 1_008
+"""Blocks, a week: for so long at most can a payee keep a payment in flight."""
 
 
 class Secret(Protocol):
@@ -79,6 +92,8 @@ class Node(Protocol):
 
 
 class Lnd:
+    can = Capabilities()
+
     def __init__(
         self,
         name: str,
@@ -124,15 +139,35 @@ class Lnd:
             if said.text != wire.DUPLICATE_INVOICE:
                 raise said.as_refusal() from said
             made = await self._invoice(payment_hash) or {}
+        return wire.read_issued(made, payment_hash, preimage)
+
+    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+        """Asking again gives the same invoice."""
+        outside_call("lightning.issue_hold")
+        assert len(payment_hash) == 32 and expiry_s > 0, "LND takes a negative expiry for its default"
+        body = {
+            "hash": wire.b64(payment_hash),
+            "value_msat": str(amount.n if amount else 0),
+            "memo": description,
+            "expiry": str(expiry_s),
+        }
         try:
-            issued = Issued(
-                wire.from_b64(made["r_hash"]), str(made["payment_request"]), wire.from_b64(made["payment_addr"])
-            )
-        except (KeyError, ValueError) as error:
-            raise NodeSilent("an invoice that cannot be read") from error
-        if issued.payment_hash != payment_hash:
-            raise NodeSilent("an invoice for another preimage")
-        return issued
+            made = await self._ask("POST", "/v2/invoices/hodl", body=body)
+        except Said as said:
+            if said.text != wire.DUPLICATE_INVOICE:
+                raise said.as_refusal() from said
+            made = await self._invoice(payment_hash) or {}
+        return wire.read_issued(made, payment_hash)
+
+    async def settle(self, payment_hash: bytes, preimage: bytes) -> None:
+        outside_call("lightning.settle")
+        assert hashlib.sha256(preimage).digest() == payment_hash
+        try:
+            await self._ask("POST", "/v2/invoices/settle", body={"preimage": wire.b64(preimage)})
+        except Said as said:
+            if said.text in (wire.STILL_OPEN, wire.ALREADY_CANCELED, *wire.NO_SUCH_INVOICE):
+                raise NodeRefused(said.text) from said
+            raise said.as_refusal() from said
 
     async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
         outside_call("lightning.cancel")
@@ -144,6 +179,24 @@ class Lnd:
             if said.text != wire.ALREADY_CANCELED and said.text not in wire.NO_SUCH_INVOICE:
                 raise said.as_refusal() from said
         return Cancelled()
+
+    async def held(self) -> list[bytes]:
+        outside_call("lightning.held")
+        if not (await self.balance()).pending_in:
+            return []
+        found: list[bytes] = []
+        offset = "0"
+        while True:
+            query = {"pending_only": "true", "index_offset": offset, "num_max_invoices": str(PAGE)}
+            page = await self._ask_plainly("GET", "/v1/invoices", query=query)
+            try:
+                pending = [wire.read_incoming(line) for line in page["invoices"]]
+                offset = str(int(page["last_index_offset"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise NodeSilent("a list of invoices that cannot be read") from error
+            if not pending:
+                return found
+            found += [one.payment_hash for one in pending if one.state is IncomingState.HELD]
 
     async def incoming(self, payment_hash: bytes) -> Incoming | None:
         outside_call("lightning.incoming")
@@ -168,6 +221,7 @@ class Lnd:
             "payment_request": bolt11,
             "timeout_seconds": timeout_s,
             "fee_limit_msat": str(fee_max.n),
+            "cltv_limit": CLTV_LIMIT,
             **({"amt_msat": str(amount.n)} if amount is not None else {}),
         }
         headers = {"Grpc-Metadata-macaroon": narrowed(self._macaroon, not_after)}
@@ -366,6 +420,36 @@ class Lnd:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise NodeSilent("node information that cannot be read") from error
 
+    async def balance(self) -> Balance:
+        outside_call("lightning.balance")
+        return wire.read_balance(
+            await self._ask_plainly("GET", "/v1/channels"), await self._ask_plainly("GET", "/v1/balance/channels")
+        )
+
+    async def unfit(self, network: str) -> list[Unfit]:
+        """A macaroon names its own powers, so they are read from it before it is used."""
+        granted = permissions_of(self._macaroon)
+        missing = [uri for uri in CALLS if ("uri", uri) not in granted and not wire.COARSE[uri] <= granted]
+        more = sorted(granted - {("uri", uri) for uri in CALLS} - HARMLESS)
+        found = []
+        if more:
+            named = ", ".join(action if entity == "uri" else f"{entity}:{action}" for entity, action in more)
+            found.append(Unfit("TOO_MUCH_POWER", f"the macaroon allows more than the bank needs: {named}"))
+        if missing:
+            found.append(Unfit("TOO_LITTLE_POWER", f"the macaroon does not allow {', '.join(missing)}"))
+        info = await self.info()
+        if info.network != network:
+            found.append(Unfit("NETWORK", f"the node is on another network ({info.network}, wanted {network})"))
+        if missing:
+            return found
+        version, tags = wire.read_version(await self._ask_plainly("GET", "/v2/versioner/version"))
+        if version < OLDEST:
+            wanted = ".".join(str(part) for part in OLDEST)
+            found.append(Unfit("VERSION", f"LND {info.version} is too old; {wanted} is the oldest that will do"))
+        if lacks := [name for name in SUBSERVERS if name not in tags]:
+            found.append(Unfit("SUBSERVER", f"LND was built without {', '.join(lacks)}"))
+        return found
+
     # --- the wire
 
     async def _ask(
@@ -432,6 +516,16 @@ def narrowed(macaroon: str, not_after: datetime) -> str:
     moment = not_after.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     sealed.add_first_party_caveat(f"time-before {moment}")
     return bytes(BinarySerializer().serialize_raw(sealed)).hex()
+
+
+def permissions_of(macaroon: str) -> frozenset[tuple[str, str]]:
+    """Entity and action of all that a macaroon (hexadecimal) allows; entity ``uri`` with a method's name is that
+    call. What it allows is sealed, so it cannot say less than it is worth. Raises ``NodeRefused``."""
+    try:
+        sealed = BinarySerializer().deserialize_raw(bytes.fromhex(macaroon))
+        return wire.read_permissions(bytes(sealed.identifier_bytes))
+    except (ValueError, MacaroonException) as error:
+        raise NodeRefused("the macaroon cannot be read") from error
 
 
 async def bake(node: Node) -> str:

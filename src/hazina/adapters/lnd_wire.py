@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 from hazina.kernel.http import Answered, NoAnswer, read_json
 from hazina.kernel.money import Msats
 from hazina.payments.ports import (
+    Balance,
     Incoming,
     IncomingState,
+    Issued,
     NodeRefused,
     NodeSilent,
     Outgoing,
@@ -32,9 +34,36 @@ TOO_LATE = 'caveat "time-before '
 DUPLICATE_INVOICE = "invoice with payment hash already exists"
 ALREADY_SETTLED = "invoice already settled"
 ALREADY_CANCELED = "invoice already canceled"
+STILL_OPEN = "invoice still open"
 NO_PREIMAGE = bytes(32)
 
 NETWORKS = {"mainnet": "bc", "testnet": "tb", "testnet4": "tb", "signet": "tbs", "regtest": "bcrt"}
+
+_INFO, _READ, _WRITE = (
+    frozenset({("info", "read")}),
+    frozenset({("invoices", "read")}),
+    frozenset({("invoices", "write")}),
+)
+_PAID, _SEND = frozenset({("offchain", "read")}), frozenset({("offchain", "write")})
+COARSE = {
+    "/lnrpc.Lightning/GetInfo": _INFO,
+    "/verrpc.Versioner/GetVersion": _INFO,
+    "/lnrpc.Lightning/AddInvoice": _WRITE,
+    "/lnrpc.Lightning/LookupInvoice": _READ,
+    "/lnrpc.Lightning/ListInvoices": _READ,
+    "/lnrpc.Lightning/SubscribeInvoices": _READ,
+    "/invoicesrpc.Invoices/CancelInvoice": _WRITE,
+    "/invoicesrpc.Invoices/AddHoldInvoice": _WRITE,
+    "/invoicesrpc.Invoices/SettleInvoice": _WRITE,
+    "/lnrpc.Lightning/ListChannels": _PAID,
+    "/lnrpc.Lightning/ChannelBalance": _PAID,
+    "/routerrpc.Router/SendPaymentV2": _SEND,
+    "/routerrpc.Router/TrackPaymentV2": _PAID,
+    "/routerrpc.Router/TrackPayments": _PAID,
+    "/routerrpc.Router/EstimateRouteFee": _PAID,
+    "/lnrpc.Lightning/ListPayments": _PAID,
+}
+"""What LND's coarser permissions would allow each call."""
 
 _INCOMING = {
     "OPEN": IncomingState.OPEN,
@@ -153,6 +182,22 @@ def read_incoming(value: Mapping[str, Any]) -> Incoming:
         raise NodeSilent(f"an invoice that cannot be read: {type(error).__name__} {error}") from error
 
 
+def read_issued(value: Mapping[str, Any], payment_hash: bytes, preimage: bytes | None = None) -> Issued:
+    """A new invoice; the answer for a hold invoice does not repeat its hash."""
+    try:
+        issued = Issued(
+            from_b64(value["r_hash"]) if "r_hash" in value else payment_hash,
+            str(value["payment_request"]),
+            from_b64(value["payment_addr"]),
+            preimage,
+        )
+    except (KeyError, ValueError) as error:
+        raise NodeSilent("an invoice that cannot be read") from error
+    if issued.payment_hash != payment_hash:
+        raise NodeSilent("an invoice for another preimage")
+    return issued
+
+
 def settle_index(value: Mapping[str, Any]) -> int:
     """Place among the settled invoices, from 1; 0 while it is not settled."""
     try:
@@ -180,6 +225,69 @@ def read_outgoing(value: Mapping[str, Any]) -> Outgoing:
         return Outgoing(payment_hash, state, amount, parts=parts)
     except (KeyError, TypeError, ValueError) as error:
         raise NodeSilent(f"a payment that cannot be read: {type(error).__name__} {error}") from error
+
+
+def read_balance(channels: Mapping[str, Any], sums: Mapping[str, Any]) -> Balance:
+    """An outgoing amount in flight stands under LND's ``unsettled_remote``, an incoming one under ``…_local``."""
+    try:
+        usable = [one for one in channels["channels"] if one["active"]]
+        return Balance(
+            Msats.from_sats(sum(_spare(one["local_balance"], one["local_chan_reserve_sat"]) for one in usable)),
+            Msats.from_sats(sum(_spare(one["remote_balance"], one["remote_chan_reserve_sat"]) for one in usable)),
+            Msats(int(sums["unsettled_remote_balance"]["msat"])),
+            Msats(int(sums["unsettled_local_balance"]["msat"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeSilent("balances that cannot be read") from error
+
+
+def _spare(balance: Any, reserve: Any) -> int:
+    return max(int(balance) - int(reserve), 0)
+
+
+def read_version(value: Mapping[str, Any]) -> tuple[tuple[int, int], frozenset[str]]:
+    """Major and minor number, and the tags that it was built with."""
+    try:
+        return (int(value["app_major"]), int(value["app_minor"])), frozenset(value["build_tags"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeSilent("a version that cannot be read") from error
+
+
+def read_permissions(identifier: bytes) -> frozenset[tuple[str, str]]:
+    """From a macaroon's identifier: a version byte, then a protobuf message whose third field is a list of
+    operations, each an entity and its actions. Raises ``ValueError``."""
+    if identifier[:1] != b"\x03":
+        raise ValueError("not a macaroon of LND")
+    found = set()
+    for field, operation in _fields(identifier[1:]):
+        if field == 3:
+            parts = list(_fields(operation))
+            entity = "".join(value.decode() for number, value in parts if number == 1)
+            found |= {(entity, value.decode()) for number, value in parts if number == 2}
+    return frozenset(found)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a protobuf message that has only fields of bytes."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        size, at = _varint(message, at)
+        if tag & 7 != 2 or at + size > len(message):
+            raise ValueError("not a message of bytes")
+        yield tag >> 3, message[at : at + size]
+        at += size
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(message) or shift > 28:
+            raise ValueError("a number without an end")
+        value |= (message[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if message[at - 1] < 128:
+            return value, at
 
 
 def _exactly(length: int, octets: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What payments needs from a Lightning node. LND fits behind it, and so would others.
+"""What payments needs from a Lightning node. LND and Electrum fit behind it.
 
 Rules that every caller keeps, because no node can promise more:
 
@@ -7,6 +7,8 @@ Rules that every caller keeps, because no node can promise more:
 3. Only a change or ``outgoing`` says how a payment ended.
 4. A customer is credited for an ``Incoming`` in state ``SETTLED``, with what arrived, once per hash.
 5. A hash tried on one node goes to another only after the first says ``FAILED``.
+6. Where the node is not ``fenced``, a failure counts only when no call can still be on its way: when every call
+   was answered, or when the invoice has expired (nodes refuse those).
 
 Payment hashes and preimages are 32 raw bytes; amounts are millisatoshi.
 """
@@ -39,6 +41,7 @@ class Reason(Enum):
     NO_BALANCE = "no_balance"
     REJECTED = "rejected"  # the payee did not want it
     TIMEOUT = "timeout"
+    FEE_LIMIT = "fee_limit"
     OWN_INVOICE = "own_invoice"
     BAD_INVOICE = "bad_invoice"  # unreadable, another network, an amount too many or missing
     OTHER = "other"
@@ -46,11 +49,12 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """An invoice that the node stands behind."""
+    """An invoice that the node stands behind. ``preimage`` None: whoever asked for a hold invoice has it."""
 
     payment_hash: bytes
     bolt11: str
     payment_secret: bytes
+    preimage: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,42 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What not every node can. ``repeatable``: an invoice asked for again with its preimage is the same (else each
+    is new, with a preimage of the node's). ``hold``: hold invoices. ``msats``: invoices over parts of a satoshi.
+    ``any_amount``: paying invoices without an amount. ``quote``: a route's fee beforehand. ``fenced``: the node
+    itself refuses a ``pay`` that comes after its ``not_after``. ``failures``: the feed tells of payments that
+    failed, whichever process sent them."""
+
+    repeatable: bool = True
+    hold: bool = True
+    msats: bool = True
+    any_amount: bool = True
+    quote: bool = True
+    fenced: bool = True
+    failures: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What its usable channels can move now, reserves left out; ``pending``: what is in flight."""
+
+    can_send: Msats
+    can_receive: Msats
+    pending_out: Msats
+    pending_in: Msats
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a node must not be used. ``code``: NETWORK, VERSION, SUBSERVER, TOO_MUCH_POWER, TOO_LITTLE_POWER,
+    WALLET. ``text`` is for operators."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeInfo:
     """``network`` is the HRP part of its invoices: bc, tb, tbs or bcrt."""
 
@@ -159,17 +199,35 @@ class Lightning(Protocol):
         """The node's name in our books, such as ``lnd-1``."""
         ...
 
+    @property
+    def can(self) -> Capabilities: ...
+
     async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
-        """An invoice for a preimage that the caller chose, so that asking again gives the same invoice.
-        At most 639 bytes of description. Without an amount the payer chooses it."""
+        """An invoice for a preimage that the caller chose, so that asking again gives the same invoice; a node
+        that is not ``repeatable`` takes one of its own, and ``Issued`` has it. At most 639 bytes of description.
+        Without an amount the payer chooses it."""
+        ...
+
+    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+        """An invoice whose money is held until ``settle`` or ``cancel``: what is paid stays in flight, and
+        the node gives it back by itself when its blocks run out. Asking again is refused or gives the same."""
+        ...
+
+    async def settle(self, payment_hash: bytes, preimage: bytes) -> None:
+        """Take what a hold invoice holds. May be repeated. ``NodeRefused``: it holds nothing (any more). That it
+        was taken is only true when ``incoming`` says so."""
         ...
 
     async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
         """Make an invoice unpayable. May be repeated."""
         ...
 
+    async def held(self) -> list[bytes]:
+        """The hashes of the hold invoices that hold money now. Cheap when none does."""
+        ...
+
     async def incoming(self, payment_hash: bytes) -> Incoming | None:
-        """One invoice; None when the node does not know the hash."""
+        """One invoice; None when the node does not know the hash (some forget what was cancelled)."""
         ...
 
     async def pay(
@@ -201,6 +259,13 @@ class Lightning(Protocol):
 
     async def info(self) -> NodeInfo:
         """The node's state; answers within a few seconds or raises. Do not send while it fails."""
+        ...
+
+    async def balance(self) -> Balance: ...
+
+    async def unfit(self, network: str) -> list[Unfit]:
+        """Why this node must not be used by a bank on ``network`` (as ``NodeInfo.network``): none, when all is
+        well. Asked when the bank starts."""
         ...
 
 

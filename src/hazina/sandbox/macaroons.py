@@ -39,6 +39,11 @@ BANK: frozenset[Permission] = frozenset(
         "/lnrpc.Lightning/LookupInvoice",
         "/lnrpc.Lightning/ListInvoices",
         "/lnrpc.Lightning/SubscribeInvoices",
+        "/lnrpc.Lightning/ListChannels",
+        "/lnrpc.Lightning/ChannelBalance",
+        "/verrpc.Versioner/GetVersion",
+        "/invoicesrpc.Invoices/AddHoldInvoice",
+        "/invoicesrpc.Invoices/SettleInvoice",
         "/invoicesrpc.Invoices/CancelInvoice",
         "/routerrpc.Router/SendPaymentV2",
         "/routerrpc.Router/TrackPaymentV2",
@@ -92,6 +97,11 @@ class Macaroons:
             raise Denied("verification failed: signature mismatch after caveat verification") from None
         if permission not in granted and ("uri", uri) not in granted:
             raise Denied("permission denied")
+
+
+def permissions(macaroon: bytes) -> set[Permission]:
+    """What a macaroon in binary format allows."""
+    return _load(_parse(macaroon.hex()).identifier_bytes)[2]
 
 
 def _parse(text: str) -> Macaroon:

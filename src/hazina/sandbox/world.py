@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hazina.sandbox.faults import Faults
 from hazina.sandbox.invoices import Invoices
-from hazina.sandbox.macaroons import ADMIN, BANK, Macaroons
+from hazina.sandbox.macaroons import ADMIN, BANK, Macaroons, Permission, permissions
 from hazina.sandbox.network import BANK as BANK_NODE
 from hazina.sandbox.network import Network
 from hazina.sandbox.payments import Payments
@@ -38,9 +38,9 @@ class World:
         world = cls(store, network, invoices, Payments(store, network, invoices), Macaroons(store), Faults(store))
         if store.setting("created_at") is None:
             store.set("created_at", int(time.time()))
-        if not (data / BANK_MACAROON).exists() or not world.macaroons.root_key_ids():
-            write_private(data / ADMIN_MACAROON, world.macaroons.bake(ADMIN))
-            write_private(data / BANK_MACAROON, world.macaroons.bake(BANK))
+        for file, wanted in ((ADMIN_MACAROON, ADMIN), (BANK_MACAROON, BANK)):
+            if not world.macaroons.root_key_ids() or not _allows(data / file, wanted):
+                write_private(data / file, world.macaroons.bake(wanted))
         world.payments.resume()
         return world
 
@@ -54,6 +54,11 @@ class World:
     @property
     def node_starting(self) -> bool:
         return time.monotonic() < self.restarted_until
+
+
+def _allows(file: Path, wanted: frozenset[Permission]) -> bool:
+    """An older sandbox may have left one for fewer calls."""
+    return file.exists() and permissions(file.read_bytes()) == wanted
 
 
 def write_private(path: Path, content: bytes) -> None:
