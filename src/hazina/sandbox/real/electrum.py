@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,46 @@ CHANNEL_SATS_MAX = 10 * 10**8
 FEE_SAT_PER_KVBYTE = 5_000  # a young chain gives no estimate
 
 
+EXPIRED, PAID, IN_FLIGHT = 1, 3, 4  # Electrum's own numbers
+HOLD_STATES = {"unpaid": "OPEN", "paid": "ACCEPTED", "settled": "SETTLED"}
+PAY_S = 86_400.0  # as long as an HTLC may hang on regtest
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """SUCCEEDED, FAILED or IN_FLIGHT."""
+
+    status: str
+    preimage: str | None = None
+    fee_msat: int | None = None
+    error: str | None = None
+
+
 class Electrum:
     """One node. ``start`` may follow ``stop`` or ``kill``: ports, wallet and channels stay.
 
     :param environment: folder of Electrum's Python environment.
     :param server_port: of the server that it asks for its coins.
-    :param outside: not the bank's; it can also pay invoices without an amount (see ``electrum_main``).
+    :param outside: not the bank's; it pays as ``electrum_main`` says.
+    :param forwards: passes on what others pay each other.
     """
 
-    def __init__(self, name: str, environment: Path, folder: Path, server_port: int, *, outside: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        environment: Path,
+        folder: Path,
+        server_port: int,
+        *,
+        outside: bool = False,
+        forwards: bool = False,
+    ) -> None:
         self.name = name
         self.environment = environment
         self.folder = folder
         self.server_port = server_port
         self.outside = outside
+        self.forwards = forwards
         self.password = secrets.token_urlsafe(18)
         self.rpc_port, self.listen_port = free_ports(2)
         self.program = Program(name, folder)
@@ -98,8 +125,8 @@ class Electrum:
             "auto_connect": False,  # with oneserver it would forget the server
             "check_updates": False,
             "lightning_listen": f"{HOST}:{self.listen_port}",
-            "lightning_forward_payments": True,
-            "lightning_forward_trampoline_payments": True,
+            "lightning_forward_payments": self.forwards,
+            "lightning_forward_trampoline_payments": self.forwards,
             "use_recoverable_channels": False,  # else nobody could open a channel to it
             "lightning_max_funding_sat": CHANNEL_SATS_MAX,
             "lightning_node_alias": self.name,
@@ -153,16 +180,13 @@ class Electrum:
 
     async def connect(self, other: Electrum) -> None:
         """Reach ``other``, and wait until the channels with it are usable."""
-        them = await other.id()
+        us, them = await self.id(), await other.id()
         await self.rpc("add_peer", connection_string=await other.at(), timeout_s=CONNECT_S)
-        await until(lambda: self.is_usable(them), f"{self.name} and {other.name} speak", CONNECT_S)
 
-    async def pay(self, invoice: str, amount_msat: int | None = None, timeout_s: float = 600) -> dict[str, Any]:
-        """Electrum's answer when the payment has ended: ``success`` and ``preimage``. An amount only for an
-        invoice without one, and only outside."""
-        if amount_msat is None:
-            return dict(await self.rpc("lnpay", invoice=invoice, timeout_s=timeout_s))
-        return dict(await self.rpc("lnpay_amount", invoice=invoice, amount_msat=amount_msat, timeout_s=timeout_s))
+        async def usable() -> bool:
+            return await self.is_usable(them) and await other.is_usable(us)
+
+        await until(usable, f"{self.name} and {other.name} speak", CONNECT_S)
 
     async def is_usable(self, peer: str) -> bool:
         return any(
@@ -170,3 +194,69 @@ class Electrum:
             for one in await self.rpc("list_channels")
             if one["remote_pubkey"] == peer
         )
+
+    # -- invoices and payments --------------------------------------------------------------------
+
+    async def issue(
+        self, amount_msat: int | None, memo: str, expiry_s: int, hold: str | None = None
+    ) -> tuple[str, str]:
+        """A new invoice, as (payment hash, text). ``hold``: the hash of a secret that we keep.
+
+        :raises ValueError: not a whole satoshi.
+        """
+        if (amount_msat or 0) % 1000:
+            raise ValueError("Electrum's invoices are in whole satoshi.")
+        amount = bitcoin((amount_msat or 0) // 1000)
+        if hold is not None:
+            made = await self.rpc("add_hold_invoice", payment_hash=hold, amount=amount, memo=memo, expiry=expiry_s)
+            return hold, made["invoice"]
+        made = await self.rpc("add_request", amount=amount, memo=memo, expiry=expiry_s, lightning=True)
+        return made["rhash"], made["lightning_invoice"]
+
+    async def invoice_state(self, payment_hash: str, *, hold: bool = False) -> tuple[str, int]:
+        """OPEN, ACCEPTED, SETTLED or CANCELED, and what came, in millisatoshi."""
+        if hold:
+            found = await self.rpc("check_hold_invoice", payment_hash=payment_hash)
+            return HOLD_STATES.get(found["status"], "CANCELED"), int(found["received_amount_sat"]) * 1000
+        found = await self.rpc("get_request", request_id=payment_hash)
+        if found["status"] == PAID:
+            return "SETTLED", int((await self._line(payment_hash))["amount_msat"])
+        return "CANCELED" if found["status"] == EXPIRED else "OPEN", 0
+
+    async def settle(self, preimage: str) -> None:
+        await self.rpc("settle_hold_invoice", preimage=preimage)
+
+    async def cancel(self, payment_hash: str, *, hold: bool = False) -> None:
+        if hold:
+            await self.rpc("cancel_hold_invoice", payment_hash=payment_hash)
+        else:
+            await self.rpc("delete_request", request_id=payment_hash)
+
+    async def pay(self, bolt11: str, amount_msat: int | None = None, timeout_s: float = PAY_S) -> Paid:
+        """Returns when it has ended. An amount only for an invoice without one, and only outside.
+
+        :raises RpcError: it was not begun.
+        :raises NoAnswer: ask ``paid``.
+        """
+        if self.outside:
+            said = await self.rpc("lnpay_outside", invoice=bolt11, amount_msat=amount_msat, timeout_s=timeout_s)
+        else:
+            said = await self.rpc("lnpay", invoice=bolt11, timeout_s=timeout_s)
+        if not said["success"]:
+            return Paid("FAILED", error=str(said["log"][-1][-1]) if said["log"] else "NO_ROUTE")
+        return await self.paid(said["payment_hash"])
+
+    async def paid(self, payment_hash: str) -> Paid:
+        """How a payment of ours stands."""
+        try:
+            found = await self.rpc("get_invoice", invoice_id=payment_hash)
+        except RpcError:
+            return Paid("FAILED", error="UNKNOWN")
+        if found["status"] == PAID:
+            return Paid("SUCCEEDED", found["preimage"], int((await self._line(payment_hash))["fee_msat"] or 0))
+        return Paid("IN_FLIGHT") if found["status"] == IN_FLIGHT else Paid("FAILED", error=found["status_str"])
+
+    async def _line(self, payment_hash: str) -> dict[str, Any]:
+        """What the history says of a payment."""
+        lines: list[dict[str, Any]] = await self.rpc("lightning_history")
+        return next(line for line in lines if line["payment_hash"] == payment_hash)

@@ -57,7 +57,9 @@ class Network:
         self.bitcoind = Bitcoind(programs.bitcoind, folder / "bitcoind")
         self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
         self.nodes = {
-            name: Electrum(name, programs.electrum, folder / name, self.server.port, outside=name != BANK)
+            name: Electrum(
+                name, programs.electrum, folder / name, self.server.port, outside=name != BANK, forwards=name == ROUTER
+            )
             for name in (BANK, ROUTER, END)
         }
 
