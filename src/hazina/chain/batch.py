@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from uuid import UUID
 
-from hazina.chain.model import Speed
+from hazina.chain.model import Policy, Speed
 from hazina.chain.ports import Coin, Signed, To
 
 
@@ -107,9 +107,11 @@ class Batch:
     state: BatchState
     speed: Speed | None
     sats: int
+    address: str | None
     parent: UUID | None
     created_at: datetime
     txid: str | None
+    height: int | None
     trouble: str | None
     versions: tuple[Version, ...]
     coins: tuple[Coin, ...]
@@ -119,27 +121,35 @@ class Batch:
         return self.versions[-1]
 
 
+class Overtaken(Exception):
+    """Somebody else was quicker: a payout was cancelled or is in another batch, a coin is spent by another, a
+    version was added. What we built is thrown away."""
+
+
 class WrongTransaction(AssertionError):
     """The node built something else than was asked for. It is thrown away, and somebody is called."""
 
 
-def checked(signed: Signed, wanted: Sequence[To], *, must_spend: Iterable[Coin] = (), cap: int) -> int | None:
+def checked(
+    signed: Signed, wanted: Sequence[To], *, must_spend: Iterable[Coin] = (), fee_max: int, whole: bool = False
+) -> int | None:
     """Hold what the node built against what was asked for, before it is stored: the outputs in order, at most
-    one more (change), every coin of the versions before, the fee within ``cap``. The place of the change.
+    one more (change), every coin of the versions before, the fee at most ``fee_max``. ``whole``: the fee
+    came out of the only output. The place of the change, if there is any.
 
     :raises WrongTransaction:
     """
-    made = [(one.address, one.sats) for one in signed.outputs]
+    made = [(one.address, one.sats + (signed.fee if whole else 0)) for one in signed.outputs]
     if made[: len(wanted)] != [(one.address, one.sats) for one in wanted]:
         raise WrongTransaction("an output differs from the payout")
-    if len(made) > len(wanted) + 1:
+    if len(made) > len(wanted) + (not whole):
         raise WrongTransaction("an output that nobody asked for")
     spent = {(coin.txid, coin.vout) for coin in signed.coins}
     if len(spent) != len(signed.coins) or not spent >= {(coin.txid, coin.vout) for coin in must_spend}:
         raise WrongTransaction("a replacement must spend every coin of the version before")
     if signed.fee != sum(coin.sats for coin in signed.coins) - sum(one.sats for one in signed.outputs):
         raise WrongTransaction("the fee is not what is left")
-    if signed.fee < 0 or signed.fee > fee(signed.vsize, cap):
+    if not 0 <= signed.fee <= fee_max:
         raise WrongTransaction("the fee is beyond the cap")
     return len(wanted) if len(made) > len(wanted) else None
 
@@ -178,6 +188,13 @@ def shares(fee_sats: int, vbytes: Sequence[int]) -> list[int]:
     for n in by_remainder[:odd]:
         whole[n] += 1
     return whole
+
+
+def rate_wanted(stored: int | None, least: int, policy: Policy) -> int:
+    """The rate to build at: the stored one or the fallback, never under what the mempool asks for or our floor,
+    never over our cap."""
+    rate = policy.rate_fallback if stored is None else stored
+    return min(max(rate, least, policy.rate_floor), policy.rate_cap)
 
 
 def due(oldest: datetime, count: int, speed: Speed, now: datetime, policy: PayoutPolicy) -> bool:

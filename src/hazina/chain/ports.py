@@ -6,8 +6,11 @@ Block and transaction ids are 64 hexadecimal digits as nodes print them; amounts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from hazina.kernel.bolt11 import Network
 
 
 class NodeSilent(Exception):
@@ -25,10 +28,10 @@ class NodeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
-    """``network``: mainnet, testnet, signet or regtest. ``work``: of the whole chain up to ``best``.
-    ``pruned_below``: blocks under this height are gone; 0 when it keeps all."""
+    """``network`` None: one that we do not know. ``version`` as 290403 for 29.4.3. ``work``: of the whole chain up
+    to ``best``. ``pruned_below``: blocks under this height are gone; 0 when it keeps all."""
 
-    network: str
+    network: Network | None
     version: int
     height: int
     headers: int
@@ -37,6 +40,10 @@ class NodeInfo:
     catching_up: bool
     """In initial block download: its chain is not today's."""
     pruned_below: int
+    mempool_loaded: bool
+    """False for some time after its start: what is not in the mempool may still come."""
+    rate_min: int
+    """What its mempool takes at least, in millisatoshi per vB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,17 @@ class Bitcoin(Protocol):
 
     async def info(self) -> NodeInfo: ...
 
-    async def open_wallet(self) -> None:
-        """Make the hot wallet (descriptors, encrypted by nobody) or load it; nothing where it is open."""
+    async def hint(self, timeout_s: float) -> bool:
+        """Wait until the node seems to have news, or the time is over. News may be lost: look in any case."""
+        ...
+
+    async def open_wallet(self, *, make: bool) -> str | None:
+        """Load the hot wallet, or ``make`` it where the node has none of its name. Its receiving descriptor, which
+        says whose keys these are; None: there is none."""
         ...
 
     async def address(self, label: str) -> list[Labelled]:
-        """The receiving addresses of this label; one is made where there is none."""
+        """The receiving addresses of this label, in their order; one is made where there is none."""
         ...
 
     async def made(self) -> int:
@@ -92,8 +104,8 @@ class Bitcoin(Protocol):
         """None when the node does not know the block."""
         ...
 
-    async def block_at(self, height: int) -> str | None:
-        """The id of the block at this height of the best chain; None above its tip."""
+    async def headers(self, first: int, last: int) -> list[Header]:
+        """Those of the best chain between two heights, both included; fewer where the chain ends."""
         ...
 
     async def block(self, block: str) -> bytes:
@@ -104,8 +116,13 @@ class Bitcoin(Protocol):
         """Outputs to the wallet in the mempool, change of its own included; at most ``limit``."""
         ...
 
+    async def in_mempool(self, txids: Sequence[str]) -> set[str]:
+        """Those of these transactions that the mempool holds."""
+        ...
+
     async def fee_rate(self, blocks: int) -> int | None:
-        """The node's estimate for being mined within so many blocks; None while it has none."""
+        """The node's estimate for being mined within so many blocks, in millisatoshi per vB; None while it has
+        none."""
         ...
 
 

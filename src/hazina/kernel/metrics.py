@@ -24,6 +24,11 @@ MONEY = Gauge(
     "What is owed to customers, and the balances of the bank's own accounts, in minor units of the asset.",
     ["asset", "of"],
 )
+PAYOUTS_WAITING = Gauge("hazina_chain_payouts_waiting", "Payouts that are in no batch yet.", ["speed"])
+PAYOUT_BATCHES = Gauge("hazina_chain_batches_open", "Transactions of ours that are not settled.")
+HOT_WALLET_SHORT = Gauge(
+    "hazina_chain_hot_wallet_short_sats", "What due payouts ask for beyond the hot wallet's coins."
+)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

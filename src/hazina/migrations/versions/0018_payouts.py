@@ -15,18 +15,21 @@ create table chain_batch (
     state smallint not null check (state between 1 and 4),
     speed text,
     sats bigint not null default 0 check (sats >= 0),
+    address text,
     parent uuid references chain_batch,
     created_at timestamptz not null,
     txid text check (txid ~ '^[0-9a-f]{64}$'),
     height int,
     settled_at timestamptz,
     trouble text,
-    check (state <> 3 or txid is not null)
+    check (state <> 3 or (txid is not null and height is not null)),
+    check ((purpose = 1) = (address is null))
 ) with (fillfactor = 80);
 comment on table chain_batch is 'What one transaction of ours is for; its versions replace each other';
 comment on column chain_batch.purpose is '1 payouts, 2 hot to cold, 3 cold to hot, 4 a child that pays for its parent';
 comment on column chain_batch.state is '1 signed, 2 broadcast, 3 settled, 4 lost: its coins went elsewhere for good';
 comment on column chain_batch.sats is 'What it moves between our own wallets; 0 for payouts';
+comment on column chain_batch.address is 'Of our own, where the coins go; null for payouts';
 comment on column chain_batch.txid is 'The version that is in the chain';
 create index chain_batch_live on chain_batch (created_at) where state in (1, 2);
 create index chain_batch_settled on chain_batch (height) where state = 3;
