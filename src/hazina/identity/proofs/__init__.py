@@ -1,0 +1,11 @@
+"""Keys as ways to log in: passkeys, Lightning wallets (LNURL-auth), Bitcoin addresses, Nostr keys.
+
+Owns the table ``proof_challenge``. Says that somebody holds a key, and for what; who that is, and what follows,
+is the caller's. Protocols are pure (``passkey``, ``lnurl``, ``bitcoin``, ``nostr``); ``service`` has the verbs.
+"""
+
+from hazina.identity.proofs.model import Asker, Purpose, Shown, Site, parse_purpose
+from hazina.identity.proofs.provers import provers
+from hazina.identity.proofs.service import LNURL_CALLBACK, Proofs
+
+__all__ = ["LNURL_CALLBACK", "Asker", "Proofs", "Purpose", "Shown", "Site", "parse_purpose", "provers"]
