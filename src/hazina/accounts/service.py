@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hazina.access import Caller, spent
+from hazina.access import Caller, fingerprint, spent
 from hazina.accounts import store
 from hazina.accounts.errors import (
     InvalidUsername,
@@ -33,12 +33,28 @@ from hazina.accounts.model import (
     scopes_of,
     window_start,
 )
-from hazina.identity import FactorKind, Identity, InvalidPhone, Proved, User, clean_ip, parse_phone, token_hash
+from hazina.identity import (
+    FACTOR_ADD,
+    FACTOR_RELEASE,
+    KEY,
+    PAYMENT,
+    FactorKind,
+    Identity,
+    InvalidPhone,
+    Proved,
+    User,
+    clean_ip,
+    outgoing_claim,
+    parse_phone,
+    step_up_claim,
+    token_hash,
+)
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
-from hazina.kernel.money import Asset
+from hazina.kernel.money import Asset, Cents
+from hazina.kernel.units import Claim
 from hazina.ledger import open_account
 
 DISPLAY_CURRENCY = "USD"
@@ -84,6 +100,40 @@ class Accounts:
             return LoggedIn(entered.token, entered.totp_required, entered.user.id, entered.new)
 
         return await self.db.again(come_in)
+
+    # -- second proofs --------------------------------------------------------------------------
+
+    def payment_claims(self, caller: Caller, payer: Account, cents: Cents, content: str, said: str) -> list[Claim]:
+        """What a unit must claim by which money leaves the caller: that no hold is on, or that this little still
+        fits, and a second proof for much. ``content``: fingerprint of the order; ``said``: the order, as it is
+        shown where it is confirmed."""
+        now = self.clock.now()
+        claims = [outgoing_claim(caller.user_id, cents.n, now)]
+        needed = self.identity.policy.step_up.payment_needs(payer.level, cents.n, caller.wary)
+        if caller.session_id is None or not needed:  # a key or an app is bound by its caps
+            return claims
+        return [*claims, step_up_claim(caller.user_id, PAYMENT, content, said, caller.step_up, now)]
+
+    async def second_proof(
+        self, caller: Caller, verb: str, content: Mapping[str, str], said: str
+    ) -> Callable[[Tx], Awaitable[None]]:
+        """The same for what moves no money (``stepup.KEY``, ``FACTOR_ADD`` and the others): a step that uses the
+        proof up in the transaction of the act, and does nothing where none is needed. Somebody who has nothing to
+        prove with may still add their first such factor. Raises StepUpRequired."""
+        account = await self.account(caller.account_id)
+        policy, mark = self.identity.policy.step_up, fingerprint(**content)
+        needed = verb == FACTOR_RELEASE or (policy.keys if verb == KEY else policy.factors)[account.level]
+        if needed and verb == FACTOR_ADD:
+            needed = bool(await self.identity.stepup.methods(caller.user_id))
+        token = caller.step_up
+        if needed and token is None:
+            raise await self.identity.stepup.required(caller.user_id, verb, mark, said)
+
+        async def spend(tx: Tx) -> None:
+            if needed and token is not None:
+                await self.identity.stepup.spend(tx, caller.user_id, verb, mark, token)
+
+        return spend
 
     async def raise_level(self, tx: Tx, user_id: UUID) -> None:
         """After a phone was added to an account that had none."""

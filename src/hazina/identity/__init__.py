@@ -29,6 +29,8 @@ from hazina.identity.errors import (
 from hazina.identity.links import Links
 from hazina.identity.model import (
     SANDBOX_POLICY,
+    STEP_UP_MISSING,
+    Challenge,
     Entered,
     Factor,
     FactorKind,
@@ -36,6 +38,7 @@ from hazina.identity.model import (
     Proof,
     Proved,
     Session,
+    StepUpPolicy,
     User,
     clean_agent,
     clean_ip,
@@ -44,15 +47,34 @@ from hazina.identity.model import (
     outgoing_claim,
     parse_phone,
     reads_as_phone,
+    step_up_claim,
     token_hash,
 )
 from hazina.identity.ports import Mail, MailUnavailable, Sms
 from hazina.identity.service import Identity
+from hazina.identity.stepup import (
+    FACTOR_ADD,
+    FACTOR_RELEASE,
+    FACTOR_REMOVE,
+    KEY,
+    PAYMENT,
+    Checked,
+    Prover,
+    StepUp,
+)
 
 __all__ = [
     "CLAIMS",
+    "FACTOR_ADD",
+    "FACTOR_RELEASE",
+    "FACTOR_REMOVE",
+    "KEY",
+    "PAYMENT",
     "SANDBOX_POLICY",
+    "STEP_UP_MISSING",
+    "Challenge",
     "ChallengeUnknown",
+    "Checked",
     "Entered",
     "Factor",
     "FactorExists",
@@ -73,10 +95,13 @@ __all__ = [
     "Policy",
     "Proof",
     "Proved",
+    "Prover",
     "Session",
     "SessionUnknown",
     "Sms",
     "SmsUnavailable",
+    "StepUp",
+    "StepUpPolicy",
     "StepUpRefused",
     "StepUpRequired",
     "TooManyFactors",
@@ -89,5 +114,6 @@ __all__ = [
     "outgoing_claim",
     "parse_phone",
     "reads_as_phone",
+    "step_up_claim",
     "token_hash",
 ]

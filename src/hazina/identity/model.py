@@ -124,6 +124,40 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """A second proof that was asked for. It is good for exactly this: ``fingerprint`` of the content, shown to
+    the customer as ``said``. ``state``: what the chosen ``method`` keeps until the answer comes."""
+
+    id: UUID
+    user_id: UUID
+    verb: str
+    fingerprint: str
+    said: str
+    expires_at: datetime
+    method: str | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StepUpPolicy:
+    """What needs a second proof, by the level of the account (0 to 3). Callers that act by an API key or for an
+    app are bound by its caps instead."""
+
+    payment_over_cents: tuple[int | None, ...] = (None, None, 500_000, 2_000_000)
+    """A payment of more than this; None: none does. The limits of the lower two levels are small themselves."""
+    wary_over_cents: int | None = 5_000
+    """The same at every level where the session was opened in a way that can be relayed or copied."""
+    keys: tuple[bool, ...] = (True, True, True, True)
+    """Making an API key."""
+    factors: tuple[bool, ...] = (True, True, True, True)
+    """Adding or removing a way to log in."""
+
+    def payment_needs(self, level: int, cents: int, wary: bool) -> bool:
+        most = [self.payment_over_cents[level], *([self.wary_over_cents] if wary else [])]
+        return any(one is not None and cents > one for one in most)
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """Somebody showed the right code for ``phone``. Worth one redemption."""
 
@@ -144,6 +178,7 @@ FAILED_LOGIN_PER_IP = Rate("failed_login_per_ip", 40, 6 * HOUR_S, 4 * HOUR_S)
 CODE_PER_NETWORK = Rate("code_per_network", 200, DAY_S, HOUR_S)
 CODE_PER_RANGE = Rate("code_per_range", 100, DAY_S, HOUR_S)
 CODE_PER_COUNTRY = Rate("code_per_country", 5_000, DAY_S, HOUR_S)
+STEP_UP_ASKED = Rate("step_up_asked", 30, HOUR_S, HOUR_S)
 CODE_IN_ALL = Rate("code_in_all", 20_000, DAY_S, HOUR_S)
 
 
@@ -171,6 +206,8 @@ class Policy:
     """However much it is used."""
     new_by: frozenset[FactorKind] = frozenset(FactorKind) - {FactorKind.EMAIL, FactorKind.TOTP}
     """Which make an account for whoever is new."""
+    step_up: StepUpPolicy = field(default_factory=StepUpPolicy)
+    step_up_asked: Rate = STEP_UP_ASKED
     hold_s: int = DAY_S
     """After a way to log in was added or removed, little may leave for so long. At most 30 days; 0: no hold."""
     hold_cents: int = 5_000
@@ -338,6 +375,60 @@ def outgoing_claim(user_id: UUID, cents: int, at: datetime) -> Claim:
     return Claim("outgoing", {"user_id": str(user_id), "amount": cents, "at": at.isoformat()})
 
 
+# -- step-up ------------------------------------------------------------------------------------
+
+STEP_UP_PREFIX = "hzn_su_"
+STEP_UP_LIFE_S = 300
+"""To prove it, and again to use the proof."""
+STEP_UP_SPARE_S = 60
+"""A challenge that lasts less is not handed out again."""
+STEP_UP_TRIES = 5
+SAID_MAX = 90
+_STEP_UP = re.compile(STEP_UP_PREFIX + r"[0-9A-Za-z]{32}", re.ASCII)
+
+
+def new_step_up() -> str:
+    return STEP_UP_PREFIX + "".join(secrets.choice(_ALNUM) for _ in range(32))
+
+
+def step_up_hash(token: str) -> bytes | None:
+    """SHA-256, the form at rest; None: no proof of ours."""
+    return hashlib.sha256(token.encode()).digest() if _STEP_UP.fullmatch(token) else None
+
+
+STEP_UP_MISSING = 2
+"""Code of a lost ``step_up`` claim to which no proof was given: time to ask for one."""
+
+
+def step_up_claim(user_id: UUID, verb: str, fingerprint: str, said: str, token: str | None, at: datetime) -> Claim:
+    """Of a unit that needs a second proof: uses it up in the same commit. Lost with code 1, or with
+    ``STEP_UP_MISSING``; detail ``{"user_id", "verb", "fingerprint", "said"}``. So a second proof is asked for only
+    when everything else that claims decide is well."""
+    hashed = None if token is None else step_up_hash(token) or bytes(32)
+    return Claim(
+        "step_up",
+        {
+            "user_id": str(user_id),
+            "verb": verb,
+            "fingerprint": fingerprint,
+            "said": said,
+            "token": None if hashed is None else hashed.hex(),
+            "at": at.isoformat(),
+        },
+    )
+
+
+def step_up_message(code: str, said: str) -> str:
+    """One SMS (or the text of an e-mail): what the code is good for, then the code."""
+    return f"Hazina: {said}. Code to confirm: {code}. Never tell it to anybody."
+
+
+def masked(subject: str) -> str:
+    """Enough of a phone or an address for its owner to know it."""
+    name, at, host = subject.partition("@")
+    return f"{name[:1]}***@{host}" if at else f"{subject[:4]}***{subject[-3:]}"
+
+
 # -- where a request comes from -----------------------------------------------------------------
 
 
@@ -406,6 +497,16 @@ def code_rates(phone: str, ip: str | None, policy: Policy) -> list[tuple[Rate, s
     if _counts(ip, policy):
         wanted += [(policy.code_per_ip, one), (policy.code_per_network, net)]
     return [(rate, key) for rate, key in wanted if rate is not None]
+
+
+def confirm_rates(kind: FactorKind, to: str, ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:
+    """What one code that confirms something is counted under."""
+    if kind is FactorKind.PHONE:
+        return code_rates(to, ip, policy)
+    wanted = [(policy.code_per_phone, to)]
+    if _counts(ip, policy):
+        wanted.append((policy.code_per_ip, ip_keys(ip)[0]))
+    return wanted
 
 
 def login_rates(phone: str, ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:

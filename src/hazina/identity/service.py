@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,6 +36,7 @@ from hazina.identity.model import (
     code_matches,
     code_message,
     code_rates,
+    confirm_rates,
     hash_code,
     is_served,
     login_rates,
@@ -48,6 +49,7 @@ from hazina.identity.model import (
     token_hash,
 )
 from hazina.identity.ports import Mail, MailRefused, MailUnavailable, Sms
+from hazina.identity.stepup import ByCode, StepUp
 from hazina.kernel import rates
 from hazina.kernel.audit import Audit, Entry
 from hazina.kernel.clock import Clock
@@ -78,11 +80,31 @@ class Identity:
     vault: Vault = field(init=False)
     audit: Audit = field(init=False)
     links: Links = field(init=False)
+    stepup: StepUp = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vault", Vault(self.keys))
         object.__setattr__(self, "audit", Audit(self.vault))
         object.__setattr__(self, "links", Links(self.vault, self.audit, self.clock, self.policy))
+        object.__setattr__(self, "stepup", StepUp(self.db, self.clock, self.links, self.audit, self.policy))
+        self.stepup.provers[FactorKind.PHONE] = self._by_code(FactorKind.PHONE, self._text, ("otp", "sms"))
+        if self.mail is not None:
+            self.stepup.provers[FactorKind.EMAIL] = self._by_code(FactorKind.EMAIL, self._write, ("otp",))
+
+    def _by_code(
+        self, kind: FactorKind, send: Callable[[str, str, UUID], Awaitable[None]], amr: tuple[str, ...]
+    ) -> ByCode:
+        def counted(to: str, ip: str | None) -> list[tuple[rates.Rate, str]]:
+            return self._counted(confirm_rates(kind, to, ip, self.policy))
+
+        return ByCode(kind, self.db, self.links, self.clock, send, counted, amr)
+
+    async def _text(self, to: str, text: str, _: UUID) -> None:
+        await self.sms.send(to, text)
+
+    async def _write(self, to: str, text: str, id_: UUID) -> None:
+        assert self.mail is not None
+        await self.mail.send(to, "Confirm it", text, message_id=f"{id_}@step-up.hazina")
 
     # -- keys -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from hazina.identity.model import CODE_LIFE_S, CODE_TRIES, FactorKind, Session
+from hazina.identity.model import CODE_LIFE_S, CODE_TRIES, Challenge, FactorKind, Session
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import UUID, new_id
 
@@ -191,6 +191,98 @@ async def held_until(tx: Tx, user_id: UUID, at: datetime) -> datetime | None:
     return found
 
 
+# -- step-up ------------------------------------------------------------------------------------
+
+
+_CHALLENGE = "select id, user_id, verb, fingerprint, said, expires_at, method, state from step_up"
+
+
+async def open_challenge(tx: Tx, user_id: UUID, verb: str, fingerprint: str, after: datetime) -> Challenge | None:
+    """One for the same that lasts until ``after`` and was not proved yet."""
+    found = await tx.rows(
+        Challenge,
+        _CHALLENGE
+        + """ where user_id = %(user)s and verb = %(verb)s and fingerprint = %(mark)s and expires_at > %(after)s
+            and token_hash is null and tries_left > 0 order by created_at desc limit 1""",
+        {"user": user_id, "verb": verb, "mark": fingerprint, "after": after},
+    )
+    return found[0] if found else None
+
+
+async def put_challenge(tx: Tx, new: Challenge, tries: int, at: datetime) -> None:
+    await tx.execute(
+        """insert into step_up (id, user_id, verb, fingerprint, said, created_at, expires_at, tries_left)
+        values (%(id)s, %(user)s, %(verb)s, %(mark)s, %(said)s, %(at)s, %(expires)s, %(tries)s)""",
+        {
+            "id": new.id,
+            "user": new.user_id,
+            "verb": new.verb,
+            "mark": new.fingerprint,
+            "said": new.said,
+            "at": at,
+            "expires": new.expires_at,
+            "tries": tries,
+        },
+    )
+
+
+async def challenge(tx: Tx, user_id: UUID, id_: UUID, at: datetime) -> Challenge | None:
+    """One of this person's that can still be proved."""
+    return await tx.one(
+        Challenge,
+        _CHALLENGE
+        + """ where id = %(id)s and user_id = %(user)s and expires_at > %(at)s and token_hash is null
+            and tries_left > 0""",
+        {"id": id_, "user": user_id, "at": at},
+    )
+
+
+async def set_method(tx: Tx, id_: UUID, method: str, state: Mapping[str, Any]) -> None:
+    """How it will be proved, and what that way keeps meanwhile; one that was begun before is dead."""
+    await tx.execute(
+        "update step_up set method = %(method)s, state = %(state)s where id = %(id)s and token_hash is null",
+        {"id": id_, "method": method, "state": Jsonb(dict(state))},
+    )
+
+
+async def spend_challenge_try(tx: Tx, user_id: UUID, id_: UUID, at: datetime) -> Challenge | None:
+    """The challenge, one try of it used up; None when there is none to try."""
+    return await tx.one(
+        Challenge,
+        """update step_up set tries_left = tries_left - 1
+        where id = %(id)s and user_id = %(user)s and expires_at > %(at)s and token_hash is null and tries_left > 0
+        returning id, user_id, verb, fingerprint, said, expires_at, method, state""",
+        {"id": id_, "user": user_id, "at": at},
+    )
+
+
+async def prove_challenge(tx: Tx, asked: Challenge, token_hash: bytes, expires_at: datetime) -> bool:
+    """True for the one who comes first, while it stands as it was when it was checked."""
+    return (
+        await tx.execute(
+            """update step_up set token_hash = %(hash)s, expires_at = %(expires)s, state = '{}'
+            where id = %(id)s and token_hash is null and state = %(state)s""",
+            {"id": asked.id, "hash": token_hash, "expires": expires_at, "state": Jsonb(dict(asked.state))},
+        )
+        == 1
+    )
+
+
+async def spend_proof(
+    tx: Tx, user_id: UUID, verb: str, fingerprint: str, token_hash: bytes, by: UUID, at: datetime
+) -> bool:
+    """True once."""
+    return (
+        await tx.execute(
+            """update step_up set used_by = %(by)s
+            where token_hash = %(hash)s and user_id = %(user)s and verb = %(verb)s and fingerprint = %(mark)s
+                and expires_at > %(at)s and used_by is null""",
+            {"hash": token_hash, "user": user_id, "verb": verb, "mark": fingerprint, "by": by, "at": at},
+        )
+        == 1
+    )
+
+
 # -- notices ------------------------------------------------------------------------------------
 
 
@@ -310,5 +402,12 @@ async def sweep(tx: Tx, at: datetime, sessions_unused_since: datetime) -> int:
     query = "delete from session where last_used_at <= %(since)s or expires_at <= %(at)s"
     sessions = await tx.execute(query, {"since": sessions_unused_since, "at": at})
     holds = await tx.execute("delete from outgoing_hold where until <= %(at)s", {"at": at})
+    proofs = await tx.execute("delete from step_up where expires_at <= %(at)s", {"at": at})
     old = at - timedelta(days=1)
-    return codes + sessions + holds + await tx.execute("delete from notice where created_at <= %(old)s", {"old": old})
+    return (
+        codes
+        + sessions
+        + holds
+        + proofs
+        + await tx.execute("delete from notice where created_at <= %(old)s", {"old": old})
+    )

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from hazina.access import Caller
 from hazina.accounts import Accounts, Holder, LimitKind, WalletUnknown, holders, limit_for
+from hazina.chain import Chain, OnchainUnavailable
 from hazina.dealer import Prices, cents_of
+from hazina.identity import STEP_UP_MISSING, OutgoingHeld, StepUpRefused
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
@@ -41,6 +43,14 @@ class Pulse:
     up: bool = False
 
 
+@dataclass(slots=True)
+class Flows:
+    """How far Lightning's net inflow is above the chain's, in satoshi, and when that was last summed."""
+
+    at: float = -1e9
+    imbalance_sats: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What every journey of payments holds."""
@@ -54,8 +64,16 @@ class Parts:
     lightning: Lightning
     network: Network
     policy: Policy = field(default_factory=Policy)
+    chain: Chain | None = None  # None: this bank has no Bitcoin node
     pulse: Pulse = field(default_factory=Pulse)
+    flows: Flows = field(default_factory=Flows)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)  # keeps them from being collected
+
+    def on_chain(self) -> Chain:
+        """Raises OnchainUnavailable where the bank has no Bitcoin node."""
+        if self.chain is None:
+            raise OnchainUnavailable()
+        return self.chain
 
     async def node_is_up(self) -> None:
         """Raises LightningUnavailable before anything is moved. A payment sent to a node that cannot see
@@ -72,6 +90,10 @@ class Parts:
 
     async def refuse(self, result: Result, src: int, asset: Asset, wanted: int) -> Refusal:
         """The name of why the books refused a unit that moves a customer's money."""
+        if result.claim == "step_up" and result.claim_code == STEP_UP_MISSING:
+            asked = result.detail or {}
+            user_id, verb, content, said = (asked[name] for name in ("user_id", "verb", "fingerprint", "said"))
+            return await self.accounts.identity.stepup.required(UUID(user_id), verb, content, said)
         if result.claim is not None:
             return claim_refusal(result)
         if result.code is Code.FUNDS:
@@ -93,6 +115,15 @@ def claim_refusal(result: Result) -> Refusal:
         )
     if result.claim == "idempotency":
         return KeyReused()
+    if result.claim == "outgoing":
+        remaining, until = detail.get("remaining", 0), detail.get("until")
+        return OutgoingHeld(
+            f"{OutgoingHeld.message} USD {remaining / 100:.2f} remain; it ends at {until}.",
+            remaining_cents=remaining,
+            until=until,
+        )
+    if result.claim == "step_up":
+        return StepUpRefused()
     if result.claim == "leaving":
         return SafeMode(rail=detail.get("rail"))
     if result.claim == "payment_hash":
@@ -149,6 +180,21 @@ def volume(amount: Msats | Cents, price: Price | None) -> Cents:
     if price is None:
         raise Unavailable("No price of bitcoin is known yet. Nothing was moved.")
     return cents_of(amount, price)
+
+
+def spending(
+    parts: Parts, caller: Caller, payer: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None,
+    content: str, to: str,
+) -> list[Claim]:  # fmt: skip
+    """The one place that everything a customer sends passes: the account's limit; unless it stays their own, a hold
+    on what leaves and a second proof. ``content``: fingerprint of the order; ``to``: the recipient, as shown."""
+    limit = limit_of(payer, kind, amount, price, parts)
+    if kind is LimitKind.TRADE:
+        return [limit]
+    cents = volume(amount, price)
+    dollars = f"{cents.n / 100:,.2f} USD"
+    said = f"Send {f'{amount.sats_ceil:,} sat ({dollars})' if isinstance(amount, Msats) else dollars} to {to}"
+    return [limit, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
 
 
 def limit_of(holder: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:

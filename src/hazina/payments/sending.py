@@ -21,7 +21,7 @@ from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
 from hazina.payments import postings, store
 from hazina.payments.attempts import attempt
-from hazina.payments.common import Parts, limit_of, may_move, mine, own_wallet, party
+from hazina.payments.common import Parts, may_move, mine, own_wallet, party, spending
 from hazina.payments.errors import (
     ExchangeUnavailable,
     InvoiceAlreadyPaid,
@@ -86,20 +86,24 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     received = postings.statement_line(payment, other, me, Direction.RECEIVE, now, memo=order.memo)
     kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [
-        *_key_claims(payment, "send_internal", order.key, order.fingerprint(), now),
-        limit_of(payer, kind, order.amount, price, parts),
+        *key_claims(payment, "send_internal", order.key, order.fingerprint(), now),
+        *spending(parts, caller, payer, kind, order.amount, price, order.fingerprint(), _named(payee)),
     ]
     result = await parts.books.commit(postings.transfer_inside(payment, sent, received, claims, now))
     if result.ok:
         return Sent("SUCCESS", sent)
-    return await _replay_or_refuse(parts, caller, result, payment)
+    return await replay_or_refuse(parts, caller, result, payment)
 
 
-def _key_claims(payment: Payment, operation: str, key: str | None, mark: str, now: datetime) -> list[Claim]:
+def _named(payee: Holder) -> str:
+    return payee.account.username or f"wallet {str(payee.wallet.id)[:8]}..."
+
+
+def key_claims(payment: Payment, operation: str, key: str | None, mark: str, now: datetime) -> list[Claim]:
     return [] if key is None else [postings.key_claim(payment, operation, key, mark, now)]
 
 
-async def _replay_or_refuse(parts: Parts, caller: Caller, result: Result, payment: Payment) -> Sent:
+async def replay_or_refuse(parts: Parts, caller: Caller, result: Result, payment: Payment) -> Sent:
     """A repeated request hears how the first one stands; everything else is refused by name."""
     if result.claim == "idempotency" and result.claim_code == SEEN:
         return await standing(parts, caller, UUID(result.detail["unit"]))
@@ -174,15 +178,16 @@ async def _send_out(
         payment, party(payer), None, Direction.SEND, now,
         status=LineStatus.PENDING, fee=payment.fee_max, memo=payment.memo,
     )  # fmt: skip
+    to = f"Lightning invoice {reading.text[:12]}...{reading.text[-6:]}"
     claims = [
-        *_key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
-        limit_of(payer, LimitKind.WITHDRAWAL, amount, price, parts),
+        *key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
+        *spending(parts, caller, payer, LimitKind.WITHDRAWAL, amount, price, order.fingerprint(), to),
         leaving(Rail.LIGHTNING),
         postings.hash_claim(payment),
     ]
     result = await parts.books.commit(postings.set_aside(payment, line, claims, now, _first_look(parts, now)))
     if not result.ok:
-        return await _replay_or_refuse(parts, caller, result, payment)
+        return await replay_or_refuse(parts, caller, result, payment)
     return await _await_outcome(parts, caller, payment.id)
 
 
@@ -210,14 +215,14 @@ async def _send_inside(
     )  # fmt: skip
     kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [
-        *_key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
-        limit_of(payer, kind, amount, price, parts),
+        *key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
+        *spending(parts, caller, payer, kind, amount, price, order.fingerprint(), _named(payee)),
         postings.hash_claim(payment),
         postings.invoice_claim(invoice.payment_hash, InvoiceState.OPEN, InvoiceState.CLOSING),
     ]
     result = await parts.books.commit(postings.set_aside(payment, line, claims, now, _first_look(parts, now)))
     if not result.ok:
-        return await _replay_or_refuse(parts, caller, result, payment)
+        return await replay_or_refuse(parts, caller, result, payment)
     return await _await_outcome(parts, caller, payment.id)
 
 
