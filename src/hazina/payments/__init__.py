@@ -1,6 +1,6 @@
-"""Payments: one life cycle, now on two rails (inside the bank, Lightning).
+"""Payments: one life cycle on three rails (inside the bank, Lightning, on-chain).
 
-Owns payments, invoices and the statement. A payment is decided by rules, committed as one unit
+Owns payments, invoices, deposits, withdrawals and the statement. A payment is decided by rules, committed as one unit
 (hold or transfer), sent under a lease, and concluded only by what the node says.
 """
 
@@ -8,7 +8,9 @@ from hazina.payments.checks import checks_since, verify
 from hazina.payments.common import Parts
 from hazina.payments.effects import CLAIMS, EFFECTS
 from hazina.payments.errors import (
+    DustAmount,
     ExchangeUnavailable,
+    FeeTooHigh,
     InsufficientBalance,
     InvoiceAlreadyPaid,
     InvoiceExpired,
@@ -17,6 +19,7 @@ from hazina.payments.errors import (
     LimitExceeded,
     PaymentInProgress,
     PaymentUnknown,
+    QuoteExpired,
     SelfPayment,
 )
 from hazina.payments.flow import drawing
@@ -29,11 +32,13 @@ from hazina.payments.model import (
     Line,
     LineStatus,
     NewInvoice,
+    OnchainFee,
     Payment,
     Policy,
     Probe,
     SendInternal,
     SendInvoice,
+    SendOnchain,
     Sent,
     State,
     Via,
@@ -46,7 +51,9 @@ __all__ = [
     "CLAIMS",
     "EFFECTS",
     "Direction",
+    "DustAmount",
     "ExchangeUnavailable",
+    "FeeTooHigh",
     "InsufficientBalance",
     "Invoice",
     "InvoiceAlreadyPaid",
@@ -60,6 +67,7 @@ __all__ = [
     "Line",
     "LineStatus",
     "NewInvoice",
+    "OnchainFee",
     "Parts",
     "Payment",
     "PaymentInProgress",
@@ -67,9 +75,11 @@ __all__ = [
     "Payments",
     "Policy",
     "Probe",
+    "QuoteExpired",
     "SelfPayment",
     "SendInternal",
     "SendInvoice",
+    "SendOnchain",
     "Sent",
     "State",
     "Via",

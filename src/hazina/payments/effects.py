@@ -163,4 +163,13 @@ HASH_FREE = EffectKind(
     """,
 )
 
-EFFECTS = (PAYMENT, LINE, PAYMENT_CLOSE, LINE_CLOSE, INVOICE_PAID, INVOICE_REOPEN, HASH_FREE)
+WITHDRAWAL = EffectKind(
+    "withdrawal",
+    """
+    insert into withdrawal (payment_id, address, speed, miner_sats, share_sats)
+    select payment_id, address, speed, miner_sats, miner_sats
+    from jsonb_to_recordset(%(rows)s::jsonb) as r(payment_id uuid, address text, speed text, miner_sats bigint)
+    """,
+)
+
+EFFECTS = (PAYMENT, WITHDRAWAL, LINE, PAYMENT_CLOSE, LINE_CLOSE, INVOICE_PAID, INVOICE_REOPEN, HASH_FREE)

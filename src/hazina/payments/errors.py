@@ -156,6 +156,24 @@ class PaymentUnknown(Refusal):
     message = "There is no such payment."
 
 
+class DustAmount(Refusal):
+    code = "DUST_AMOUNT"
+    kind = Kind.INVALID
+    message = "This is too little to be sent on-chain: use Lightning. (LessThanDustThreshold)"
+
+
+class FeeTooHigh(Refusal):
+    code = "FEE_TOO_HIGH"
+    kind = Kind.CONFLICT
+    message = "The miners' fee is too high for this amount at present. Nothing was moved."
+
+
+class QuoteExpired(Refusal):
+    code = "QUOTE_EXPIRED"
+    kind = Kind.CONFLICT
+    message = "The fee has risen since it was shown. Look at the new one, and send again. Nothing was moved."
+
+
 class KeyReused(Refusal):
     code = "IDEMPOTENCY_KEY_REUSED"
     kind = Kind.CONFLICT

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from hazina.access import fingerprint
+from hazina.chain import Speed
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price
 from hazina.payments.errors import AmountTooLarge, InvalidAmount, MemoTooLong
@@ -54,6 +55,12 @@ class Via(IntEnum):
     ONCHAIN = 3
 
 
+class DepositState(IntEnum):
+    PENDING = 0
+    SETTLED = 1
+    DROPPED = 2  # replaced, or forgotten by the network
+
+
 class Direction(IntEnum):
     SEND = 1
     RECEIVE = 2
@@ -84,6 +91,11 @@ class Policy:
     expiry_no_amount_minutes: int = 120
     expiry_max_minutes: int = 1440
     fees: Schedule = field(default_factory=lambda: DEFAULT)  # the bank's own
+    onchain_sats_min: int = 5_000  # smaller withdrawals are dust, smaller deposits are kept
+    miner_share_max_basis_points: int = 5_000  # the miners' fee may be half of what is sent, at most
+    rate_max_msat: int = 1_000_000  # a thousand sat/vB: no withdrawal is quoted above
+    rate_rise_basis_points: int = 5_000  # a quote is honoured while the miners ask at most half as much again
+    imbalance_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,24 @@ class SendInvoice:
     def fingerprint(self) -> str:
         amount = self.amount.n if self.amount else None
         return fingerprint(wallet=self.wallet_id, request=self.payment_request, amount=amount, memo=self.memo)
+
+
+@dataclass(frozen=True, slots=True)
+class SendOnchain:
+    """Pay to an address, or to a BIP-21 link of one. ``amount`` None: all there is, less the fee."""
+
+    wallet_id: UUID
+    address: str
+    amount: Msats | None
+    speed: Speed = Speed.FAST
+    memo: str | None = None
+    key: str | None = None
+
+    def fingerprint(self) -> str:
+        amount = self.amount.n if self.amount else None
+        return fingerprint(
+            wallet=self.wallet_id, address=self.address, amount=amount, speed=self.speed.value, memo=self.memo
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +197,57 @@ class Payment:
     attempts: int = 0
     reason: str | None = None
     bank_fee: int = 0  # part of fee_max that is the bank's own; the rest is what the route may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """An output that pays an address of ours. ``credit_sats`` is what its customer gets, 0 where the bank keeps it
+    (no owner, dust, all of it fee). ``rounds``: how often it was settled. ``owed``: credited, reversed, and spent
+    in between."""
+
+    txid: bytes
+    vout: int
+    id: UUID
+    address: str
+    account_id: UUID | None
+    wallet_id: UUID | None
+    sats: int
+    fee_sats: int
+    credit_sats: int
+    display_currency: str | None
+    state: DepositState
+    rounds: int
+    owed: Msats
+    height: int | None
+    confirmations_needed: int | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What a payment to an address needs beside the payment. ``miner_sats`` is quoted and charged; ``share_sats``
+    is what of the miners' fee is booked: quoted, then real."""
+
+    payment_id: UUID
+    address: str
+    speed: str
+    miner_sats: int
+    share_sats: int
+    txid: bytes | None = None
+    vout: int | None = None
+    broadcast_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnchainFee:
+    """What sending an amount to an address costs, as quoted. Nothing inside the bank."""
+
+    miner_sats: int
+    bank_sats: int
+
+    @property
+    def sats(self) -> int:
+        return self.miner_sats + self.bank_sats
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ def line_fact(line: Line) -> Row:
     )
 
 
-def _outcome_facts(payment: Payment, state: State) -> list[Row]:
+def outcome_facts(payment: Payment, state: State) -> list[Row]:
     keys = [f"payment:{payment.id}"]
     if payment.account_id is not None:
         keys.append(f"account:{payment.account_id}")
@@ -278,9 +278,9 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
         txn=Txn(unit_id, payment.kind, tuple(legs), payment.price),
         claims=(state_claim(payment, State.PAID),),
         rows=(
-            _close_payment(payment, now, fee=fee_charged, preimage=preimage),
-            _close_line(payment, LineStatus.SUCCESS, -charged.n, fee_charged, preimage),
-            *_outcome_facts(payment, State.PAID),
+            close_payment(payment, now, fee=fee_charged, preimage=preimage),
+            close_line(payment, LineStatus.SUCCESS, -charged.n, fee_charged, preimage),
+            *outcome_facts(payment, State.PAID),
         ),
     )
 
@@ -299,10 +299,10 @@ def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datet
         ),
         rows=(
             line_row(received),
-            _close_payment(payment, now, fee=0, preimage=invoice.preimage),
-            _close_line(payment, LineStatus.SUCCESS, -payment.amount, 0, invoice.preimage),
+            close_payment(payment, now, fee=0, preimage=invoice.preimage),
+            close_line(payment, LineStatus.SUCCESS, -payment.amount, 0, invoice.preimage),
             _invoice_paid(invoice.payment_hash, payment.amount, now),
-            *_outcome_facts(payment, State.PAID),
+            *outcome_facts(payment, State.PAID),
             line_fact(received),
             _invoice_fact(invoice.payment_hash),
         ),
@@ -322,11 +322,11 @@ def give_back(payment: Payment, reason: str, now: datetime) -> Unit:
         claims=(state_claim(payment, State.FAILED),),
         rows=(
             *reopen,
-            _close_payment(payment, now, reason=reason),
-            _close_line(payment, LineStatus.FAILURE, -payment.amount, 0, None),
+            close_payment(payment, now, reason=reason),
+            close_line(payment, LineStatus.FAILURE, -payment.amount, 0, None),
             Row("hash_free", {"payment": str(payment.id)}),
             limit_back(payment.id),
-            *_outcome_facts(payment, State.FAILED),
+            *outcome_facts(payment, State.FAILED),
         ),
     )
 
@@ -366,7 +366,7 @@ def look_after(attempts: int, first_s: float, most_s: float) -> timedelta:
     return timedelta(seconds=min(most_s, first_s * 2 ** min(attempts, 10)))
 
 
-def _close_payment(
+def close_payment(
     payment: Payment, now: datetime, *, fee: int | None = None, preimage: bytes | None = None, reason: str | None = None
 ) -> Row:
     return Row(
@@ -381,7 +381,7 @@ def _close_payment(
     )
 
 
-def _close_line(payment: Payment, status: LineStatus, amount: int, fee: int, preimage: bytes | None) -> Row:
+def close_line(payment: Payment, status: LineStatus, amount: int, fee: int, preimage: bytes | None) -> Row:
     return Row(
         "line_close",
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from hazina.access import Caller
@@ -11,7 +12,18 @@ from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page, Slice
 from hazina.ledger import BANK
-from hazina.payments import attempts, postings, quotes, receiving, sending, store
+from hazina.payments import (
+    attempts,
+    deposits,
+    following,
+    postings,
+    quotes,
+    receiving,
+    sending,
+    store,
+    store_onchain,
+    withdrawals,
+)
 from hazina.payments.common import Parts, may_move, party
 from hazina.payments.errors import LightningUnavailable, PaymentUnknown, WrongCurrency
 from hazina.payments.model import (
@@ -21,10 +33,12 @@ from hazina.payments.model import (
     Kind,
     Line,
     NewInvoice,
+    OnchainFee,
     Payment,
     Probe,
     SendInternal,
     SendInvoice,
+    SendOnchain,
     Sent,
     State,
     memo_fits,
@@ -53,7 +67,31 @@ class Payments:
         """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
         return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
 
+    async def send_onchain(self, caller: Caller, order: SendOnchain) -> Sent:
+        """To a Bitcoin address. ``SUCCESS`` means queued; the line says PENDING until it is deep in the chain."""
+        return await withdrawals.send(self.parts, caller, order)
+
+    async def onchain_fee(self, caller: Caller, order: SendOnchain) -> OnchainFee:
+        """What that would cost, and for a few minutes will."""
+        return await withdrawals.quote(self.parts, caller, order)
+
     # --- being paid ---
+
+    async def address(self, caller: Caller, wallet_id: UUID, *, fresh: bool = False) -> str:
+        """An address of the caller's bitcoin wallet: the current one, or one more."""
+        return (await deposits.address(self.parts, caller, wallet_id, fresh=fresh)).text
+
+    async def pending_deposits(
+        self, caller: Caller, wallet_ids: Sequence[UUID] | None, paid_to: str | None = None
+    ) -> list[Line]:
+        """What is on its way on-chain, in no balance yet; newest first."""
+        return await deposits.pending(self.parts, caller, wallet_ids, paid_to)
+
+    async def pending_deposit(self, account_id: UUID, deposit_id: UUID) -> Line | None:
+        """For listeners that were told of one."""
+        async with self.parts.db.reading() as tx:
+            found = await store_onchain.pending_deposit(tx, account_id, deposit_id)
+        return deposits.pending_line(found) if found else None
 
     async def create_invoice(self, caller: Caller, wish: NewInvoice) -> Invoice:
         return await receiving.create_invoice(self.parts, caller, wish)
@@ -72,12 +110,15 @@ class Payments:
 
     # --- history, newest first ---
 
-    async def lines(self, caller: Caller, wallet_ids: list[UUID] | None, page: Page) -> Slice[Line]:
-        """Statement rows of some of the caller's wallets (None: all). The cursor is a row's id."""
+    async def lines(
+        self, caller: Caller, wallet_ids: list[UUID] | None, page: Page, *, address: str | None = None
+    ) -> Slice[Line]:
+        """Statement rows of some of the caller's wallets (None: all), of one address if it is given. The cursor is a
+        row's id."""
         page.checked()
         await self._own(caller, wallet_ids)
         async with self.parts.db.reading() as tx:
-            return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page))
+            return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page), address)
 
     async def line(self, caller: Caller, wallet_id: UUID, line_id: UUID) -> Line:
         async with self.parts.db.reading() as tx:
@@ -90,6 +131,12 @@ class Payments:
         """For listeners that were told of a row of this account."""
         async with self.parts.db.reading() as tx:
             return await store.line(tx, account_id, line_id)
+
+    async def line_sent(self, account_id: UUID, payment_id: UUID) -> Line | None:
+        """The payer's row of a payment of this account."""
+        async with self.parts.db.reading() as tx:
+            line = await store.line_of_payment(tx, payment_id, Direction.SEND)
+        return line if line is not None and line.account_id == account_id else None
 
     async def lines_by_hash(self, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> list[Line]:
         async with self.parts.db.reading() as tx:
@@ -133,6 +180,11 @@ class Payments:
         """Book receipts that the watch may have missed; forget old fee quotes."""
         await receiving.sweep(self.parts)
         await receiving.forget(self.parts)
+        await withdrawals.forget(self.parts)
+
+    async def follow_chain(self) -> int:
+        """Book what the chain told of deposits and withdrawals; how many events."""
+        return await following.follow(self.parts)
 
     async def lightning_is_up(self) -> bool:
         """Does the node answer, and see the chain? Asked at most once a second."""

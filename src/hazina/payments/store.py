@@ -262,18 +262,22 @@ def _keyset(page: Page) -> LiteralString:
     return " and (%(edge)s::uuid is null or id < %(edge)s) order by id desc limit %(limit)s"
 
 
-async def lines(tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: Page, edge: UUID | None) -> Slice[Line]:
+async def lines(
+    tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: Page, edge: UUID | None, address: str | None = None
+) -> Slice[Line]:
     owner: LiteralString = "wallet_id = %(wallet)s" if wallet_ids and len(wallet_ids) == 1 else "true"
     some: LiteralString = "wallet_id = any(%(wallets)s)" if wallet_ids and len(wallet_ids) > 1 else "true"
+    there: LiteralString = "address = %(address)s" if address is not None else "true"
     found = await tx.rows(
         _line,
-        _LINE + " where account_id = %(account)s and " + owner + " and " + some + _keyset(page),
+        _LINE + " where account_id = %(account)s and " + owner + " and " + some + " and " + there + _keyset(page),
         {
             "account": account_id,
             "wallet": wallet_ids[0] if wallet_ids else None,
             "wallets": wallet_ids,
             "edge": edge,
             "limit": page.size + 1,
+            "address": address,
         },
     )
     return sliced(page, found)
