@@ -27,7 +27,7 @@ from hazina.ledger.model import (
     void_hold,
 )
 from hazina.ledger.service import Books
-from hazina.ledger.store import balances, close_account, entries, entries_after, open_account
+from hazina.ledger.store import balance_at, balances, close_account, entries, entries_after, open_account
 from hazina.ledger.verify import verify
 from hazina.ledger.writer import Figures, Limits
 
@@ -51,6 +51,7 @@ __all__ = [
     "Txn",
     "Unit",
     "apply_units",
+    "balance_at",
     "balances",
     "checks_since",
     "close_account",

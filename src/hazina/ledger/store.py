@@ -152,3 +152,12 @@ async def entries_after(tx: Tx, account: int, after: int, limit: int) -> list[En
         """,
         {"account": account, "after": after, "limit": limit},
     )
+
+
+async def balance_at(tx: Tx, account: int, at: datetime) -> int:
+    """What the account's balance was at a moment. Reads back from today: for weeks, not for years."""
+    query = """
+        select balance_after from ledger.entry
+        where account_id = %(account)s and at < %(at)s order by seq desc limit 1
+    """
+    return int(await tx.value(query, {"account": account, "at": at}) or 0)

@@ -78,10 +78,10 @@ create table chain_quote (
 create index chain_quote_age on chain_quote (at);
 
 create table chain_transfer (
-    transfer_id text not null,
-    step text not null,
-    txn_id uuid not null unique,
-    primary key (transfer_id, step));
+    transfer_id uuid primary key,
+    sats bigint not null,
+    fee_sats bigint not null,
+    txns uuid[] not null default '{}');
 comment on table chain_transfer is 'Coins moved between the bank''s own wallets, as booked';
 """
 

@@ -1,0 +1,181 @@
+"""Being paid on-chain: addresses, and what becomes of an output that pays one.
+
+A deposit is seen, then settled when it is deep enough for its amount, or dropped; a reorganisation takes it back
+and it is settled again. Each of these is an event of the chain; ``following`` hands them over one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from hazina.access import Caller
+from hazina.accounts import Holder, holders, wallets_of
+from hazina.chain import Address, EventKind, Output
+from hazina.dealer import cents_of
+from hazina.kernel.db import Tx
+from hazina.kernel.events import tell
+from hazina.kernel.ids import new_id
+from hazina.kernel.money import Asset, Msats, Price
+from hazina.ledger import BANK, Unit, balances
+from hazina.payments import postings, store_onchain
+from hazina.payments import postings_onchain as books
+from hazina.payments.common import Parts, may_move, own_wallet, party
+from hazina.payments.errors import ExchangeUnavailable
+from hazina.payments.fees import Matter, Network, Way, fee_of
+from hazina.payments.model import Deposit, DepositState, Direction, Kind, Line, LineStatus, Party, Payment, State, Via
+
+REVERSED = "The transaction of this deposit is no longer in the blockchain."
+
+
+# --- addresses --------------------------------------------------------------------------------------
+
+
+async def address(parts: Parts, caller: Caller, wallet_id: UUID, *, fresh: bool) -> Address:
+    """An address of one of the caller's bitcoin wallets: the current one, or one more. Raises OnchainUnavailable,
+    ExchangeUnavailable (a dollar wallet: what arrives could not be changed)."""
+    chain = parts.on_chain()
+    async with parts.db.reading() as tx:
+        holder = await own_wallet(tx, caller, wallet_id)
+    may_move(holder)
+    if holder.wallet.asset is not Asset.BTC:
+        raise ExchangeUnavailable()
+    return await (chain.new_address(wallet_id) if fresh else chain.current_address(wallet_id))
+
+
+async def pending(
+    parts: Parts, caller: Caller, wallet_ids: Sequence[UUID] | None, paid_to: str | None = None
+) -> list[Line]:
+    """What is on its way to the caller's wallets (None: all), as lines that are in no statement yet."""
+    async with parts.db.reading() as tx:
+        found = await store_onchain.pending_deposits(tx, caller.account_id, wallet_ids, paid_to)
+    return [pending_line(one) for one in found]
+
+
+def pending_line(deposit: Deposit) -> Line:
+    """A deposit that waits, in the shape of the line that it will be. It has another id then, as with Blink."""
+    assert deposit.account_id is not None and deposit.wallet_id is not None
+    return Line(
+        id=deposit.id, payment_id=deposit.id, account_id=deposit.account_id, wallet_id=deposit.wallet_id,
+        asset=Asset.BTC, direction=Direction.RECEIVE, amount=Msats.from_sats(deposit.credit_sats).n,
+        fee=Msats.from_sats(deposit.fee_sats).n, status=LineStatus.PENDING, initiation=Via.ONCHAIN,
+        settlement=Via.ONCHAIN, counterparty_wallet_id=None, counterparty_username=None, payment_hash=None,
+        payment_request=None, preimage=None, memo=None, external_id=None, price=None,
+        display_currency=deposit.display_currency or "USD", created_at=deposit.seen_at, address=deposit.address,
+        txid=deposit.txid, vout=deposit.vout,
+    )  # fmt: skip
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+async def take(tx: Tx, parts: Parts, kind: EventKind, output: Output, price: Price | None) -> Unit | None:
+    """Note what an event says of an output; the unit that books it, if money moves. What was told before
+    changes nothing."""
+    now = parts.clock.now()
+    deposit = await store_onchain.deposit(tx, bytes.fromhex(output.txid), output.vout)
+    if deposit is None:
+        deposit = await _begin(tx, parts, output, price, now)
+        await store_onchain.add_deposit(tx, deposit)
+        if kind is EventKind.OUTPUT_SEEN:
+            await _tell(tx, deposit)
+    match kind:
+        case EventKind.OUTPUT_SETTLED if deposit.state is not DepositState.SETTLED:
+            return await _settle(tx, replace(deposit, height=output.height), price, now)
+        case EventKind.OUTPUT_UNSETTLED if deposit.state is DepositState.SETTLED:
+            return await _reverse(tx, deposit, price, now)
+        case EventKind.OUTPUT_DROPPED if deposit.state is DepositState.PENDING:
+            await _set(tx, replace(deposit, state=DepositState.DROPPED))
+        case EventKind.OUTPUT_SEEN if deposit.state is DepositState.DROPPED or deposit.height != output.height:
+            state = DepositState.PENDING if deposit.state is DepositState.DROPPED else deposit.state
+            await _set(tx, replace(deposit, state=state, height=output.height))
+    return None
+
+
+async def _set(tx: Tx, deposit: Deposit) -> None:
+    await store_onchain.keep_deposit(tx, deposit)
+    await _tell(tx, deposit)
+
+
+async def _tell(tx: Tx, deposit: Deposit) -> None:
+    """The customer's screens, of what they may see."""
+    if deposit.credit_sats:
+        row = books.deposit_fact(deposit).values
+        await tell(tx, row["topic"], row["keys"], **row["body"])
+
+
+async def _begin(tx: Tx, parts: Parts, output: Output, price: Price | None, now: datetime) -> Deposit:
+    """A deposit as it is first seen: whose it is, and what the bank will take of it."""
+    holder = None if output.owner is None else await _credited(tx, output.owner)
+    cents = cents_of(Msats.from_sats(output.sats), price).n if price is not None else 0
+    account_id = holder.account.id if holder else None
+    matter = Matter(output.sats, cents, account_id=account_id)
+    fee = fee_of(parts.policy.fees, Network.ONCHAIN, Way.RECEIVE, matter).bank_sats
+    kept = holder is None or output.sats < parts.policy.onchain_sats_min or output.sats <= fee
+    return Deposit(
+        bytes.fromhex(output.txid), output.vout, new_id(), output.address, account_id,
+        holder.wallet.id if holder else None, output.sats, 0 if kept else fee, 0 if kept else output.sats - fee,
+        holder.account.display_currency if holder else None, DepositState.PENDING, 0, Msats(0), output.height,
+        output.confirmations_needed, output.seen_at or now,
+    )  # fmt: skip
+
+
+async def _credited(tx: Tx, wallet_id: UUID) -> Holder | None:
+    """Whoever a deposit to this wallet's address goes to: bitcoin for a dollar wallet goes to its neighbour."""
+    holder = (await holders(tx, [wallet_id])).get(wallet_id)
+    if holder is None or holder.wallet.asset is Asset.BTC:
+        return holder
+    beside = [one.id for one in await wallets_of(tx, holder.account.id) if one.asset is Asset.BTC]
+    return (await holders(tx, beside)).get(beside[0])
+
+
+async def _settle(tx: Tx, was: Deposit, price: Price | None, now: datetime) -> Unit:
+    deposit = replace(was, state=DepositState.SETTLED, rounds=was.rounds + 1)
+    part, txn_id = books.shares(deposit), books.deposit_txn(deposit, "in")
+    await store_onchain.keep_deposit(tx, replace(deposit, owed=deposit.owed - part.owed), txn_id)
+    if not part.customer:
+        return books.deposited(deposit, None, None, price, now)
+    me, ledger_account = await _customer(tx, deposit)
+    fee = Msats.from_sats(deposit.fee_sats).n
+    payment = Payment(
+        txn_id, Kind.ONCHAIN_IN, State.PAID, Asset.BTC, part.customer.n, fee,
+        BANK.ONCHAIN_BTC, ledger_account, to_account_id=me.account_id, to_wallet_id=me.wallet_id, price=price,
+        bank_fee=fee,
+    )  # fmt: skip
+    line = postings.statement_line(payment, me, None, Direction.RECEIVE, now, fee=fee)
+    return books.deposited(deposit, payment, _placed(line, deposit), price, now)
+
+
+async def _reverse(tx: Tx, was: Deposit, price: Price | None, now: datetime) -> Unit:
+    """Take back what the customer still has. Spent meanwhile, the units of another transaction: the books refuse
+    then, and the whole is tried again."""
+    deposit = replace(was, state=DepositState.PENDING, height=None)
+    txn_id = books.deposit_txn(deposit, "back")
+    if not deposit.credit_sats:
+        await store_onchain.keep_deposit(tx, deposit, txn_id)
+        return books.reversed_(deposit, Msats(0), None, None, price, now)
+    me, ledger_account = await _customer(tx, deposit)
+    has = (await balances(tx, [ledger_account]))[ledger_account].available
+    credit = Msats.from_sats(deposit.credit_sats)
+    taken = min(credit, Msats.from_sats(Msats(max(has, 0)).sats_floor))
+    await store_onchain.keep_deposit(tx, replace(deposit, owed=deposit.owed + credit - taken), txn_id)
+    if not taken:
+        return books.reversed_(deposit, taken, None, None, price, now)
+    payment = Payment(
+        txn_id, Kind.ONCHAIN_REVERSED, State.PAID, Asset.BTC, taken.n, 0, ledger_account, BANK.ONCHAIN_BTC,
+        me.account_id, me.wallet_id, memo=REVERSED, price=price,
+    )  # fmt: skip
+    line = postings.statement_line(payment, me, None, Direction.SEND, now, memo=REVERSED)
+    return books.reversed_(deposit, taken, payment, _placed(line, deposit), price, now)
+
+
+async def _customer(tx: Tx, deposit: Deposit) -> tuple[Party, int]:
+    assert deposit.wallet_id is not None
+    holder = (await holders(tx, [deposit.wallet_id]))[deposit.wallet_id]
+    return party(holder), holder.wallet.ledger_account
+
+
+def _placed(line: Line, deposit: Deposit) -> Line:
+    return replace(line, address=deposit.address, txid=deposit.txid, vout=deposit.vout)

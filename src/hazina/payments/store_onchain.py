@@ -1,0 +1,236 @@
+"""Deposits and withdrawals in the database: plain functions, transaction first. Only the follower of the chain's
+events changes them, under the lock of its own place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from hazina.kernel.db import Tx
+from hazina.kernel.money import MSAT_PER_SAT, Msats
+from hazina.ledger import BANK, balance_at, balances
+from hazina.payments.model import Deposit, DepositState, OnchainFee, Payment, Withdrawal
+
+PENDING_MAX = 100
+"""Deposits on their way that one list shows."""
+
+# --- the follower's place -----------------------------------------------------------------------------
+
+READER = "chain"
+
+
+async def place(tx: Tx) -> int:
+    """The last event of the chain that was booked; 0 before the first."""
+    return int(await tx.value("select place from cursor where reader = %(reader)s", {"reader": READER}) or 0)
+
+
+async def move_place(tx: Tx, was: int, to: int) -> bool:
+    """Take the place from ``was`` to ``to``, and keep everybody else off it until this transaction ends. False:
+    somebody else has moved it."""
+    await tx.execute(
+        "insert into cursor (reader, place) values (%(reader)s, '0') on conflict do nothing", {"reader": READER}
+    )
+    moved = await tx.execute(
+        "update cursor set place = %(to)s, at = now() where reader = %(reader)s and place = %(was)s",
+        {"reader": READER, "was": str(was), "to": str(to)},
+    )
+    return moved == 1
+
+
+# --- deposits -----------------------------------------------------------------------------------------
+
+_DEPOSIT: LiteralString = """
+select txid, vout, id, address, account_id, wallet_id, sats, fee_sats, credit_sats, display_currency, state, rounds,
+    owed_msat, height, confirmations_needed, seen_at
+from deposit
+"""
+
+
+def _deposit(*r: Any) -> Deposit:
+    v = [*r]
+    v[10], v[12] = DepositState(r[10]), Msats(r[12])
+    return Deposit(*v)
+
+
+async def deposit(tx: Tx, txid: bytes, vout: int) -> Deposit | None:
+    return await tx.one(_deposit, _DEPOSIT + " where txid = %(txid)s and vout = %(vout)s", {"txid": txid, "vout": vout})
+
+
+async def add_deposit(tx: Tx, new: Deposit) -> None:
+    await tx.execute(
+        """
+        insert into deposit (txid, vout, id, address, account_id, wallet_id, sats, fee_sats, credit_sats,
+            display_currency, state, height, confirmations_needed, seen_at)
+        values (%(txid)s, %(vout)s, %(id)s, %(address)s, %(account)s, %(wallet)s, %(sats)s, %(fee)s, %(credit)s,
+            %(currency)s, %(state)s, %(height)s, %(needed)s, %(seen)s)
+        """,
+        {
+            "txid": new.txid,
+            "vout": new.vout,
+            "id": new.id,
+            "address": new.address,
+            "account": new.account_id,
+            "wallet": new.wallet_id,
+            "sats": new.sats,
+            "fee": new.fee_sats,
+            "credit": new.credit_sats,
+            "currency": new.display_currency,
+            "state": new.state,
+            "height": new.height,
+            "needed": new.confirmations_needed,
+            "seen": new.seen_at,
+        },
+    )
+
+
+async def keep_deposit(tx: Tx, now: Deposit, txn_id: UUID | None = None) -> None:
+    """What may change of it; ``txn_id``: the transaction of the books that goes with the change."""
+    await tx.execute(
+        """
+        update deposit set state = %(state)s, rounds = %(rounds)s, owed_msat = %(owed)s, height = %(height)s,
+            txns = array_remove(txns || %(txn)s::uuid, null)
+        where txid = %(txid)s and vout = %(vout)s
+        """,
+        {
+            "txid": now.txid,
+            "vout": now.vout,
+            "state": now.state,
+            "rounds": now.rounds,
+            "owed": now.owed.n,
+            "height": now.height,
+            "txn": txn_id,
+        },
+    )
+
+
+async def pending_deposits(
+    tx: Tx, account_id: UUID, wallet_ids: Sequence[UUID] | None, address: str | None = None
+) -> list[Deposit]:
+    """On their way to an account's wallets (None: all), newest first."""
+    return await tx.rows(
+        _deposit,
+        _DEPOSIT
+        + """ where state = 0 and credit_sats > 0 and account_id = %(account)s
+            and (%(wallets)s::uuid[] is null or wallet_id = any(%(wallets)s))
+            and (%(address)s::text is null or address = %(address)s) order by id desc limit %(limit)s""",
+        {
+            "account": account_id,
+            "wallets": None if wallet_ids is None else list(wallet_ids),
+            "address": address,
+            "limit": PENDING_MAX,
+        },
+    )
+
+
+async def pending_deposit(tx: Tx, account_id: UUID, deposit_id: UUID) -> Deposit | None:
+    return await tx.one(
+        _deposit,
+        _DEPOSIT + " where id = %(id)s and account_id = %(account)s and state = 0 and credit_sats > 0",
+        {"id": deposit_id, "account": account_id},
+    )
+
+
+# --- withdrawals --------------------------------------------------------------------------------------
+
+
+async def withdrawal(tx: Tx, payment_id: UUID) -> Withdrawal | None:
+    return await tx.one(
+        Withdrawal,
+        """select payment_id, address, speed, miner_sats, share_sats, txid, vout, broadcast_at from withdrawal
+        where payment_id = %(id)s""",
+        {"id": payment_id},
+    )
+
+
+async def place_withdrawal(
+    tx: Tx, payment: Payment, txid: bytes, vout: int, share_sats: int, txn_id: UUID | None, at: datetime
+) -> None:
+    """Its transaction, on the withdrawal and on the statement."""
+    values = {
+        "id": payment.id, "txid": txid, "vout": vout, "share": share_sats, "txn": txn_id, "at": at,
+    }  # fmt: skip
+    await tx.execute(
+        """
+        update withdrawal set txid = %(txid)s, vout = %(vout)s, share_sats = %(share)s,
+            broadcast_at = coalesce(broadcast_at, %(at)s), txns = array_remove(txns || %(txn)s::uuid, null)
+        where payment_id = %(id)s
+        """,
+        values,
+    )
+    await tx.execute("update line set txid = %(txid)s, vout = %(vout)s where payment_id = %(id)s", values)
+
+
+# --- quotes -------------------------------------------------------------------------------------------
+
+
+async def keep_fee(
+    tx: Tx, wallet_id: UUID, address: str, sats: int, speed: str, fee: OnchainFee, now: datetime
+) -> None:
+    await tx.execute(
+        """
+        insert into chain_quote (wallet_id, address, sats, speed, miner_sats, bank_sats, at)
+        values (%(wallet)s, %(address)s, %(sats)s, %(speed)s, %(miner)s, %(bank)s, %(now)s)
+        on conflict (wallet_id, address, sats, speed) do update
+            set miner_sats = excluded.miner_sats, bank_sats = excluded.bank_sats, at = excluded.at
+        """,
+        {
+            "wallet": wallet_id,
+            "address": address,
+            "sats": sats,
+            "speed": speed,
+            "miner": fee.miner_sats,
+            "bank": fee.bank_sats,
+            "now": now,
+        },
+    )
+
+
+async def kept_fee(tx: Tx, wallet_id: UUID, address: str, sats: int, speed: str) -> tuple[OnchainFee, datetime] | None:
+    """What was last quoted for exactly this, and when."""
+    return await tx.one(
+        lambda miner, bank, at: (OnchainFee(miner, bank), at),
+        """select miner_sats, bank_sats, at from chain_quote where wallet_id = %(wallet)s and address = %(address)s
+        and sats = %(sats)s and speed = %(speed)s""",
+        {"wallet": wallet_id, "address": address, "sats": sats, "speed": speed},
+    )
+
+
+async def forget_fees(tx: Tx, before: datetime) -> None:
+    await tx.execute("delete from chain_quote where at < %(before)s", {"before": before})
+
+
+async def net_inflow(tx: Tx, since: datetime) -> tuple[int, int]:
+    """What came in less what went out since then, in satoshi: over Lightning, and on-chain."""
+    coins = (int(BANK.ONCHAIN_BTC), int(BANK.COLD_BTC))
+    came = {
+        account: -(balance.balance - await balance_at(tx, account, since))
+        for account, balance in (await balances(tx, [int(BANK.LIGHTNING_BTC), *coins])).items()
+    }
+    return came[BANK.LIGHTNING_BTC] // MSAT_PER_SAT, sum(came[account] for account in coins) // MSAT_PER_SAT
+
+
+# --- transfers ----------------------------------------------------------------------------------------
+
+
+async def booked_transfer(tx: Tx, transfer_id: UUID) -> tuple[int, int]:
+    """What of a transfer is booked: satoshi that arrive, and the miners' fee."""
+    found = await tx.one(
+        lambda sats, fee: (sats, fee),
+        "select sats, fee_sats from chain_transfer where transfer_id = %(id)s",
+        {"id": transfer_id},
+    )
+    return found or (0, 0)
+
+
+async def keep_transfer(tx: Tx, transfer_id: UUID, sats: int, fee_sats: int, txn_id: UUID) -> None:
+    await tx.execute(
+        """
+        insert into chain_transfer as t (transfer_id, sats, fee_sats, txns)
+        values (%(id)s, %(sats)s, %(fee)s, array[%(txn)s::uuid])
+        on conflict (transfer_id) do update
+            set sats = excluded.sats, fee_sats = excluded.fee_sats, txns = t.txns || excluded.txns
+        """,
+        {"id": transfer_id, "sats": sats, "fee": fee_sats, "txn": txn_id},
+    )
