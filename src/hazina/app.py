@@ -13,7 +13,7 @@ from typing import Any
 import procrastinate
 import structlog
 
-from hazina import access, payments, safety
+from hazina import access, chain, payments, safety
 from hazina import identity as identities
 from hazina.accounts import Accounts
 from hazina.adapters.exchange import feed
@@ -47,6 +47,7 @@ NETWORKS = {
 PRICE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
+CHAIN_EVERY_S = 1.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
@@ -113,6 +114,7 @@ class Bank:
             "watch": watch,
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
+            "deposits": lambda: every(CHAIN_EVERY_S, "deposits", self.payments.follow_chain),
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
             "notices": lambda: every(NOTICES_EVERY_S, "notices", self.identity.send_notices),
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
@@ -135,7 +137,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     books = Books(
         db,
         claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
-        effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
+        effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, FACT),
     )
     identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
     accounts = Accounts(db, clock, identity)
