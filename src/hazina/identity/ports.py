@@ -9,8 +9,8 @@ from hazina.identity.errors import SmsUnavailable
 from hazina.kernel.errors import Kind, Refusal
 
 __all__ = [
-    "Captcha", "CaptchaUnavailable", "CaptchaWidget", "Mail", "MailRefused", "MailUnavailable", "Puzzle", "Sms",
-    "SmsUnavailable",
+    "Captcha", "CaptchaUnavailable", "CaptchaWidget", "Lines", "Mail", "MailRefused", "MailUnavailable", "Puzzle",
+    "Sms", "SmsUnavailable",
 ]  # fmt: skip
 
 
@@ -78,4 +78,11 @@ class CaptchaWidget(Protocol):
 
     async def solved(self, token: str, ip: str | None, hostnames: frozenset[str]) -> bool:
         """Raises ``CaptchaUnavailable``."""
+        ...
+
+
+class Lines(Protocol):
+    async def kind(self, phone: str) -> str | None:
+        """What kind of line ``phone`` (E.164) is, in Twilio's words (mobile, landline, nonFixedVoip …); None when
+        nobody says."""
         ...

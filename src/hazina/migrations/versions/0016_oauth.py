@@ -75,6 +75,7 @@ create table oauth_family (
     user_id uuid not null references person (id) on delete cascade,
     client_id text not null references oauth_client (id) on delete cascade,
     session_id uuid not null,
+    sub text not null,
     scope text not null,
     nonce text,
     acr text not null,
@@ -82,6 +83,7 @@ create table oauth_family (
     auth_time timestamptz not null,
     created_at timestamptz not null,
     revoked_at timestamptz);
+comment on column oauth_family.sub is 'What this app calls the person';
 comment on column oauth_family.session_id is 'The log-in at the bank that it was born in; that may be over';
 create index oauth_family_of_grant on oauth_family (grant_id);
 create index oauth_family_of_session on oauth_family (session_id);

@@ -5,26 +5,26 @@ from alembic import op
 revision, down_revision, branch_labels, depends_on = "0017", "0016", None, None
 
 ADDRESSES = """
-create table chain_request (
-    id uuid primary key,
-    owner uuid,
-    address text,
-    asked_at timestamptz not null
+create table chain_wallet (
+    one boolean primary key default true check (one),
+    name text not null,
+    descriptor text not null,
+    opened_at timestamptz not null
 );
-comment on table chain_request is 'Asked of the node, or about to be; its label bears this id';
-create index chain_request_open on chain_request (asked_at) where address is null;
+comment on table chain_wallet is 'The hot wallet whose addresses these are: no other is ever taken for it';
 
 create table chain_address (
     address text primary key,
     script bytea not null unique,
     place int not null unique,
     owner uuid,
-    request uuid,
+    request uuid unique,
     created_at timestamptz not null,
     used_at timestamptz
 ) with (fillfactor = 90);
+comment on column chain_address.request is 'For what it was asked; its label on the node bears this, too';
 comment on column chain_address.place is 'Index on the wallet''s receiving descriptor';
-create index chain_address_of on chain_address (owner, place desc);
+create index chain_address_of on chain_address (owner, place desc) where request is not null;
 """
 
 OUTPUTS = """
@@ -38,16 +38,16 @@ create table chain_output (
     needed smallint not null check (needed > 0),
     coinbase boolean not null,
     height int,
-    block text,
     seen_at timestamptz not null,
     settled_at timestamptz,
     primary key (txid, vout),
-    check ((height is null) = (block is null)),
     check (state <> 1 or height is not null)
 ) with (fillfactor = 80);
 comment on column chain_output.state is '0 seen, 1 settled, 2 dropped, 3 dust';
 create index chain_output_open on chain_output (owner, seen_at desc) where state = 0;
 create index chain_output_height on chain_output (height);
+create index chain_output_ripe on chain_output ((height + needed)) where state = 0 and height is not null;
+create index chain_output_waiting on chain_output (seen_at) where state = 0 and height is null;
 """
 
 CURSOR = """
@@ -63,6 +63,7 @@ create table chain_node (
     height int not null,
     headers int not null,
     catching_up boolean not null,
+    best text not null,
     moved_at timestamptz not null,
     looked_at timestamptz not null,
     done_at timestamptz not null
@@ -74,7 +75,7 @@ comment on column chain_node.done_at is 'When every block and the mempool were l
 create table chain_fee_rate (
     speed text primary key,
     msat_per_vb bigint not null check (msat_per_vb > 0),
-    source text not null,
+    estimated boolean not null,
     at timestamptz not null
 );
 """
@@ -97,5 +98,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """drop table chain_event; drop table chain_fee_rate; drop table chain_node; drop table chain_block;
-        drop table chain_output; drop table chain_address; drop table chain_request"""
+        drop table chain_output; drop table chain_address; drop table chain_wallet"""
     )
