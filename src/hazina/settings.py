@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -100,6 +101,12 @@ class Twilio(Section):
     auth_token: SecretStr
     sender: str
     """The number or sender name that messages come from."""
+    whatsapp_sender: str | None = None
+    """A WhatsApp sender of the account; unset: codes wished by WhatsApp go by SMS."""
+    whatsapp_template: str | None = None
+    """Content template (HX…) whose first variable is the code: WhatsApp takes no free text from a business."""
+    lookup_url: str | None = None
+    """Such as https://lookups.twilio.com: numbers of the wrong kind of line get no code. Unset: none is looked up."""
 
     _url = field_validator("base_url")(_checked_url)
 
@@ -137,6 +144,14 @@ class Turnstile(Section):
     _url = field_validator("base_url")(_checked_url)
 
 
+class Telegram(Section):
+    """Log-in by Telegram Passport, through a bot of the bank's own."""
+
+    token: SecretStr
+    private_key: SecretStr
+    """RSA, PEM; ``private_key_file`` is the usual way."""
+
+
 class PriceFeed(Section):
     """An exchange that says what a bitcoin costs."""
 
@@ -156,6 +171,10 @@ class Settings(Section):
     public_url: str | None = None
     """The one address by which customers and apps reach the bank, such as ``https://bank.example``: the issuer of
     tokens, and what stands in links and QR codes, whatever a request calls us. Unset: localhost and the port."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of our own proxies, such as ``10.1.0.0/16``: what they say of where a request came from counts.
+    This machine is always one."""
 
     keys: SecretStr | None = None
     """Keys of what is personal, the text of a keys file; use ``keys_file``. Unset: ``<data>/keys``, made at the
@@ -179,6 +198,7 @@ class Settings(Section):
     smtp: Smtp | None = None
     geetest: GeeTest | None = None
     turnstile: Turnstile | None = None
+    telegram: Telegram | None = None
     price_feeds: tuple[PriceFeed, ...] = ()
 
     worker_concurrency: int = Field(10, ge=1, le=100)
@@ -206,6 +226,14 @@ class Settings(Section):
     def origin(self) -> str:
         """``public_url``, or what stands in for it on this machine."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(one)) for one in named)
+        except ValueError:
+            raise ValueError("must be networks such as 10.1.0.0/16") from None
 
     @field_validator("database_url", "owner_url")
     @classmethod
