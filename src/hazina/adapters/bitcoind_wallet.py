@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
+from hazina.adapters.bitcoind_rpc import Rpc, bitcoin, sats
 from hazina.chain.ports import (
     Coin,
     Given,
@@ -27,7 +28,6 @@ from hazina.chain.ports import (
 )
 from hazina.kernel.db import outside_call
 
-SATS = Decimal(10) ** 8
 BUILD_S = 120.0
 """Hundreds of inputs take a slow machine its time to choose and sign."""
 NO_SUCH_TX, NO_SUCH_ADDRESS, WALLET_ERROR, ALREADY_IN_CHAIN, NOT_FOUND = -5, -5, -4, -27, -18
@@ -35,12 +35,6 @@ WALLET_KNOWN, WALLET_EXISTS = -35, -4
 RANGE = 1_000
 """Addresses that a watch-only wallet looks ahead on each branch."""
 _SIGHASH_ALL = 1
-
-
-class Rpc(Protocol):
-    async def __call__(
-        self, method: str, *params: Any, wallet: str | None = None, timeout_s: float | None = None
-    ) -> Any: ...
 
 
 class BitcoindWallets:
@@ -152,7 +146,7 @@ class BitcoindWallets:
         outside_call("bitcoin.least_rate")
         found = await self._ask("getmempoolinfo")
         per_kvb = max(Decimal(found["mempoolminfee"]), Decimal(found["minrelaytxfee"]))
-        return -(-int(per_kvb * SATS * 1_000) // 1_000)
+        return sats(per_kvb)  # sat/kvB is msat/vB
 
     # --- what the wallets have --------------------------------------------------------------------
 
@@ -287,12 +281,3 @@ def _looks_like_signature(item: str) -> bool:
     """In a finished witness: DER with its sighash byte, or 64 or 65 bytes of Schnorr."""
     size = len(item) // 2
     return size in (64, 65) or (item.startswith("30") and 9 <= size <= 73)
-
-
-def bitcoin(amount: int) -> str:
-    """Satoshi as the text that the node takes for an amount."""
-    return f"{Decimal(amount) / SATS:.8f}"
-
-
-def sats(amount: Any) -> int:
-    return int(Decimal(amount) * SATS)

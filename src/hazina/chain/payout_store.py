@@ -91,10 +91,11 @@ from chain_batch b
 
 
 def _batch(*r: Any) -> Batch:
-    versions = tuple(_version(*one) for one in r[11])
-    coins = tuple(Coin(*one) for one in r[12])
-    speed = None if r[3] is None else Speed(r[3])
-    return Batch(r[0], Purpose(r[1]), BatchState(r[2]), speed, *r[4:11], versions, coins)
+    v = [*r]
+    v[1], v[2], v[3] = Purpose(r[1]), BatchState(r[2]), None if r[3] is None else Speed(r[3])
+    v[11] = tuple(_version(*one) for one in r[11])
+    v[12] = tuple(Coin(*one) for one in r[12])
+    return Batch(*v)
 
 
 def _version(n: int, txid: str, raw: str, *r: Any) -> Version:
