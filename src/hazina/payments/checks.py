@@ -14,6 +14,7 @@ from hazina.kernel.checks import Check, Invariant, Scan, run
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import ids_between
 from hazina.ledger import Recent
+from hazina.payments import checks_onchain
 
 LIMITS_KEPT = timedelta(days=1)
 """Volume stays in the table for at least as long as its window."""
@@ -192,6 +193,7 @@ ALL = (
     Scan(INVOICES, INVOICE_RULES),
     Scan(LIMITS, LIMIT_RULES),
     Scan(STRAY, STRAY_RULES),
+    *checks_onchain.ALL,
 )
 
 # Payments that were posted, ended or begun since, and all that are open.
@@ -228,6 +230,7 @@ RECENT = (
     Scan(SUSPENSE + RECENT_ACCOUNTS, SUSPENSE_RULES),
     Scan(INVOICES + RECENT_HASHES, INVOICE_RULES),
     Scan(LIMITS + " and p.id = any(%(touched)s)", LIMIT_RULES),
+    *checks_onchain.RECENT,
 )
 
 

@@ -112,6 +112,13 @@ INVARIANTS = (
         " yet",
         ("facts-flow",),
     ),
+    Invariant(
+        "I13", "Coins are booked once",
+        "Each output that settled is in the books once, each reversed one not at all; each posting of coins has its"
+        " output, payout or transfer.",
+        "the place in the chain's log moves in the commit that books; every minute for what was booked; all at night",
+        ("deposit-booked", "deposit-shared", "posting-has-output", "withdrawal-booked"), Rail.ONCHAIN,
+    ),
 )  # fmt: skip
 BY_CHECK = {check: one for one in INVARIANTS for check in one.checks}
 

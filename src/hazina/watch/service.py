@@ -83,7 +83,7 @@ class Watch:
         async with self.db.transaction() as tx:
             await self._end_lifted(tx)
         found = Found([], {}, {})
-        await self._part(found, "I1 I2 I3 I4 I7 I8 I11", self._books)
+        await self._part(found, "I1 I2 I3 I4 I7 I8 I11 I13", self._books)
         await self._part(found, "I5 I6", self._node)
         await self._part(found, "I9", self._hanging)
         await self._part(found, "I12", self._flows)
@@ -92,7 +92,7 @@ class Watch:
     async def night(self) -> list[Breach]:
         """Prove everything anew from history. Minutes, beside the payments."""
         found = Found([], {}, {})
-        await self._part(found, "I1 I2 I3 I4 I6 I7 I8 I11", self._everything)
+        await self._part(found, "I1 I2 I3 I4 I6 I7 I8 I11 I13", self._everything)
         return await self._record(found)
 
     async def _part(self, found: Found, names: str, look: Callable[[Found], Awaitable[None]]) -> None:
