@@ -29,6 +29,15 @@ async def test_a_reorganisation_puts_a_payment_back_into_the_mempool(bitcoind: B
     assert await bitcoind.height() == 101 + 4
 
 
+async def test_a_reorganisation_may_spend_the_coins_otherwise(bitcoind: Bitcoind) -> None:
+    await bitcoind.rpc("createwallet", "bank")
+    txid = await bitcoind.send(await bitcoind.rpc("getnewaddress", wallet="bank"), 50_000)
+    await bitcoind.mine(3)
+    await bitcoind.reorganise(3, double_spend=True)
+    assert await bitcoind.mempool() == []
+    assert (await bitcoind.rpc("gettransaction", txid, wallet="bank"))["confirmations"] < 0
+
+
 async def test_two_nodes_part_and_the_longer_chain_wins(bitcoinds: tuple[Bitcoind, Bitcoind]) -> None:
     a, b = bitcoinds
     await a.part(b)

@@ -16,7 +16,7 @@ from hazina.sandbox import exchange, faults, smtp
 from hazina.sandbox.invoices import Invoice, Refused
 from hazina.sandbox.network import ALIASES, CHAIN, MSAT_PER_BTC, OUTSIDE, WALLETS, new_secret
 from hazina.sandbox.payments import Duplicate, Payment
-from hazina.sandbox.problems import Problem, read_body, read_object
+from hazina.sandbox.problems import Problem, flag, name, read_body, read_object, whole
 from hazina.sandbox.world import World
 
 EXPIRY_S = 3_600
@@ -67,15 +67,15 @@ async def add_invoice(world: World, request: Request) -> Answer:
     if not isinstance(memo, str) or len(memo.encode("utf-8", "replace")) > DESCRIPTION_BYTES_MAX:
         raise Problem("BAD_MEMO", f"memo must be text of at most {DESCRIPTION_BYTES_MAX} bytes.")
     preimage = new_secret()
-    hold = _flag(body, "hold")
+    hold = flag(body, "hold")
     try:
         invoice = world.invoices.add(
             _wallet(body),
             preimage=preimage,
             payment_hash=hashlib.sha256(preimage).digest() if hold else None,
-            amount_msat=_whole(body, "amountMsat", 1, AMOUNT_MAX),
+            amount_msat=whole(body, "amountMsat", 1, AMOUNT_MAX),
             memo=memo,
-            expiry_s=_whole(body, "expirySeconds", 1, EXPIRY_S_MAX) or EXPIRY_S,
+            expiry_s=whole(body, "expirySeconds", 1, EXPIRY_S_MAX) or EXPIRY_S,
         )
     except Bolt11Error as error:
         raise Problem("BAD_MEMO", str(error)) from None
@@ -125,7 +125,7 @@ async def pay(world: World, request: Request) -> Answer:
         order = bolt11.decode(text, CHAIN)
     except Bolt11Error as error:
         raise Problem("BAD_INVOICE", str(error)) from None
-    given_msat = _whole(body, "amountMsat", 1, AMOUNT_MAX)
+    given_msat = whole(body, "amountMsat", 1, AMOUNT_MAX)
     amount_msat = given_msat or order.amount_msat
     if amount_msat is None:
         raise Problem("AMOUNT_MISSING", "The invoice has no amount: give amountMsat.")
@@ -225,7 +225,7 @@ async def get_faults(world: World, request: Request) -> Answer:
 
 async def add_fault(world: World, request: Request) -> Answer:
     body = read_object(await read_body(request), "provider", "call", "action", "seconds", "times")
-    provider, call, action = (_name(body, name) for name in ("provider", "call", "action"))
+    provider, call, action = (name(body, part) for part in ("provider", "call", "action"))
     if provider is None or call is None or action is None:
         raise Problem("MISSING_FIELD", "A fault has a provider, a call and an action.")
     seconds = body.get("seconds")
@@ -233,14 +233,14 @@ async def add_fault(world: World, request: Request) -> Answer:
         isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= faults.SECONDS_MAX
     ):
         raise Problem("BAD_SECONDS", f"seconds must be a number from 0 to {faults.SECONDS_MAX}.")
-    return world.faults.add(provider, call, action, seconds, _whole(body, "times", 1, faults.TIMES_MAX)).public()
+    return world.faults.add(provider, call, action, seconds, whole(body, "times", 1, faults.TIMES_MAX)).public()
 
 
 async def remove_faults(world: World, request: Request) -> Answer:
     """Those that match the names given, in the body or the query; without names, all."""
     body = read_object(await read_body(request), "provider", "call", "action", "seconds", "times")
     names = {**request.query_params, **body}
-    removed = world.faults.remove(_name(names, "provider"), _name(names, "call"), _name(names, "action"))
+    removed = world.faults.remove(name(names, "provider"), name(names, "call"), name(names, "action"))
     return {"removed": removed}
 
 
@@ -257,7 +257,7 @@ async def state(world: World, request: Request) -> Answer:
     """All of it, for the page."""
     world.invoices.sweep()
     return {
-        "usdPerBtc": str(exchange.price(world)),
+        **await everywhere(world, request),
         "node": {"alias": ALIASES["bank"], "pubkey": world.network.keys["bank"].hex(), "starting": world.node_starting},
         "channels": [
             {
@@ -270,10 +270,17 @@ async def state(world: World, request: Request) -> Answer:
             for channel in world.network.channels()
         ],
         "wallets": list(WALLETS),
-        "sms": await sms(world, request),
-        "mail": await mail(world, request),
         "invoices": await invoices(world, request),
         "payments": await payments(world, request),
+    }
+
+
+async def everywhere(world: World, request: Request) -> dict[str, Any]:
+    """What there is with stand-ins and with real nodes."""
+    return {
+        "usdPerBtc": str(exchange.price(world)),
+        "sms": await sms(world, request),
+        "mail": await mail(world, request),
         "faults": await get_faults(world, request),
         "faultCalls": {provider: [*calls, faults.ANY] for provider, calls in faults.CALLS.items()},
         "faultActions": faults.ACTIONS,
@@ -283,31 +290,8 @@ async def state(world: World, request: Request) -> Answer:
 # --- reading what was sent
 
 
-def _whole(body: dict[str, Any], name: str, least: int, most: int) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if type(value) is not int or not least <= value <= most:
-        raise Problem(f"BAD_{name.upper()}", f"{name} must be a whole number from {least} to {most}.")
-    return value
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise Problem(f"BAD_{name.upper()}", f"{name} must be true or false.")
-    return value
-
-
-def _name(body: dict[str, Any], name: str) -> str | None:
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Problem(f"BAD_{name.upper()}", f"{name} must be text.")
-    return value
-
-
 def _wallet(body: dict[str, Any]) -> str:
-    wallet = _name(body, "wallet") or OUTSIDE
+    wallet = name(body, "wallet") or OUTSIDE
     if wallet not in WALLETS:
         raise Problem("BAD_WALLET", f"Unknown wallet. There are: {', '.join(WALLETS)}.")
     return wallet

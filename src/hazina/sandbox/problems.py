@@ -43,3 +43,29 @@ def read_object(body: bytes, *allowed: str) -> dict[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(name)
+
+
+# --- the fields of an object
+
+
+def whole(body: dict[str, Any], field: str, least: int, most: int) -> int | None:
+    value = body.get(field)
+    if value is None:
+        return None
+    if type(value) is not int or not least <= value <= most:
+        raise Problem(f"BAD_{field.upper()}", f"{field} must be a whole number from {least} to {most}.")
+    return value
+
+
+def flag(body: dict[str, Any], field: str) -> bool:
+    value = body.get(field, False)
+    if not isinstance(value, bool):
+        raise Problem(f"BAD_{field.upper()}", f"{field} must be true or false.")
+    return value
+
+
+def name(body: dict[str, Any], field: str) -> str | None:
+    value = body.get(field)
+    if value is not None and not isinstance(value, str):
+        raise Problem(f"BAD_{field.upper()}", f"{field} must be text.")
+    return value

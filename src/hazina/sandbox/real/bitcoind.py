@@ -21,7 +21,7 @@ MINER = "miner"
 SATS = Decimal(10) ** 8
 FIRST_BLOCKS = 101  # a coinbase can be spent after a hundred more
 WARMING_UP = -28
-WALLET_KNOWN = (-35, -4)  # loaded already; its database exists
+RIVAL_FEE_SATS = 10_000
 
 
 class Bitcoind:
@@ -188,14 +188,38 @@ class Bitcoind:
         waiting: list[str] = await self.rpc("getrawmempool")
         return waiting
 
-    async def reorganise(self, depth: int, *, instead: int | None = None, empty: bool = True) -> list[str]:
-        """The last ``depth`` blocks never were; ``instead`` (one more than them) rival ones take their
-        place. Their transactions are in the mempool again, or, when not ``empty``, in the rival blocks."""
+    async def fresh_address(self) -> str:
+        """One of the miner's, never given before."""
+        address: str = await self.rpc("getnewaddress", wallet=MINER)
+        return address
+
+    async def reorganise(self, depth: int, *, instead: int | None = None, double_spend: bool = False) -> list[str]:
+        """The last ``depth`` blocks never were: ``instead`` empty ones (one more) take their place, and their
+        transactions wait again. ``double_spend``: but those that spend the miner's coins lose them to other
+        transactions, which pay the miner."""
         height = await self.height()
         await self.rpc("invalidateblock", await self.rpc("getblockhash", height - depth + 1))
-        blocks = depth + 1 if instead is None else instead
         self._miner_address = None  # the same reward to the same address would be the same block
-        return await (self.mine_empty(blocks) if empty else self.mine(blocks))
+        blocks = depth + 1 if instead is None else instead
+        if not double_spend:
+            return await self.mine_empty(blocks)
+        rivals = [rival for txid in await self.mempool() if (rival := await self._rival(txid))]
+        first = (await self.rpc("generateblock", await self.miner_address(), rivals))["hash"]
+        return [first, *await self.mine_empty(blocks - 1)]
+
+    async def _rival(self, txid: str) -> str | None:
+        """A signed transaction that spends what ``txid`` spends, back to the miner; None when not all of that
+        is the miner's and confirmed."""
+        inputs = [
+            {"txid": one["txid"], "vout": one["vout"]} for one in (await self.rpc("getrawtransaction", txid, 1))["vin"]
+        ]
+        coins = [await self.rpc("gettxout", one["txid"], one["vout"], False) for one in inputs]
+        if not all(coins):
+            return None
+        paid = sum(sats(coin["value"]) for coin in coins) - RIVAL_FEE_SATS
+        raw = await self.rpc("createrawtransaction", inputs, {await self.fresh_address(): bitcoin(paid)})
+        signed = await self.rpc("signrawtransactionwithwallet", raw, wallet=MINER)
+        return str(signed["hex"]) if signed["complete"] else None
 
     # -- two of them ------------------------------------------------------------------------------
 

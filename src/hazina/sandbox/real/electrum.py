@@ -67,6 +67,8 @@ class Electrum:
         self.program = Program(name, folder)
         self._rpc = JsonRpc(name, self.rpc_port, USER, self.password)
         self._id: str | None = None
+        self.opened = False
+        """Its wallet is open and it answers."""
 
     @property
     def url(self) -> str:
@@ -92,8 +94,11 @@ class Electrum:
         if not self._wallet.exists():
             await self.rpc("create")
         await self.rpc("load_wallet")
+        await self.id()
+        self.opened = True
 
     async def stop(self) -> None:
+        self.opened = False
         if self.program.running:
             try:
                 await self.rpc("stop", timeout_s=10)
@@ -102,6 +107,7 @@ class Electrum:
         await self.program.stop()
 
     async def kill(self) -> None:
+        self.opened = False
         await self.program.stop(signal.SIGKILL)
 
     async def close(self) -> None:

@@ -16,7 +16,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from hazina.kernel.http import NoAnswer
 from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
 from hazina.sandbox.real.electrum import Electrum
 from hazina.sandbox.real.electrumx import ElectrumX
@@ -70,6 +72,33 @@ class Network:
     @property
     def outside(self) -> dict[str, Electrum]:
         return {name: node for name, node in self.nodes.items() if name != BANK}
+
+    @property
+    def bank_answers(self) -> bool:
+        """Not while it starts again."""
+        return self.bank.program.running and self.bank.opened
+
+    async def pubkey(self) -> str:
+        """Of the bank's node."""
+        return await self.bank.id()
+
+    async def channels(self) -> list[dict[str, Any]]:
+        """As the router sees them, since every channel is one of its own."""
+        names = {await node.id(): name for name, node in self.nodes.items()}
+        try:
+            known = await self.nodes[ROUTER].rpc("list_channels")
+        except NoAnswer:
+            return []
+        return [
+            {
+                "from": names.get(one["remote_pubkey"], ""),
+                "to": ROUTER,
+                "capacityMsat": one["capacity"] * 1000,
+                "fromMsat": one["remote_balance"] * 1000,
+                "toMsat": one["local_balance"] * 1000,
+            }
+            for one in known
+        ]
 
     async def open(self) -> None:
         """All programs run and all channels are usable. A new folder begins as a copy of the template, which
