@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hazina.chain.model import Policy
 from hazina.chain.ports import Bitcoin
+from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 
@@ -15,4 +16,5 @@ class Parts:
     db: Database
     clock: Clock
     bitcoin: Bitcoin
+    network: Network
     policy: Policy

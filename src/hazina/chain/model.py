@@ -8,17 +8,22 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from uuid import UUID
 
+from hazina.kernel.bolt11 import Network
+
 __all__ = [
     "Address",
     "ChainEvent",
     "EventKind",
     "FeeQuote",
     "FeeRate",
+    "Found",
     "Output",
     "OutputState",
     "PayoutNews",
+    "Place",
     "Policy",
     "Speed",
+    "Standing",
     "TransferNews",
     "confirmations_needed",
 ]
@@ -60,6 +65,62 @@ class Output:
     coinbase: bool = False
     state: OutputState = OutputState.SEEN
     seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A payment to us as the node showed it: in a block, or in the mempool (``height`` None)."""
+
+    txid: str
+    vout: int
+    address: str
+    owner: UUID | None
+    sats: int
+    height: int | None = None
+    coinbase: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.txid, self.vout
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A block of the chain. ``work``: of the whole chain up to it; more work wins."""
+
+    height: int
+    hash: str
+    work: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the watch over the chain is, and how the node was when it last answered."""
+
+    height: int
+    """Of the newest block that was taken in."""
+    node_height: int
+    headers: int
+    catching_up: bool
+    moved_at: datetime
+    looked_at: datetime
+    done_at: datetime
+
+    def trouble(self, now: datetime, policy: Policy) -> str | None:
+        """What is wrong, for operators; None when all is well. Deposits that come meanwhile are late, not lost."""
+        if now - self.looked_at > policy.silence_max:
+            return f"the Bitcoin node has not answered since {self.looked_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.catching_up:
+            return f"the Bitcoin node is catching up: block {self.node_height:,} of {self.headers:,}"
+        if self.node_height < self.height:
+            return f"the Bitcoin node is at block {self.node_height:,}, behind the bank's {self.height:,}"
+        if self.headers > self.node_height and now - self.moved_at > policy.silence_max:
+            return f"the Bitcoin node is stuck at block {self.node_height:,} of {self.headers:,}"
+        if policy.tip_age_max is not None and now - self.moved_at > policy.tip_age_max:
+            return f"no new block since {self.moved_at:%Y-%m-%d %H:%M} UTC"
+        if now - self.done_at > policy.silence_max:
+            return f"the watch is at block {self.height:,} of {self.node_height:,}"
+        return None
 
 
 class Speed(StrEnum):
@@ -158,6 +219,38 @@ class Policy:
     """Millisatoshi per vB: bounds of every rate, and the one where the node has no estimate (a young chain)."""
     rate_age_max: timedelta = timedelta(hours=1)
     """Older stored rates quote nothing: ``OnchainUnavailable``."""
+    poll: timedelta = timedelta(seconds=2)
+    """Between two looks at the chain when nothing hints at news."""
+    silence_max: timedelta = timedelta(seconds=75)
+    """A node that is silent or stuck, or a watch that is behind, for longer is trouble that somebody is told of."""
+    tip_age_max: timedelta | None = timedelta(minutes=90)
+    """So is a chain without a new block: about one in eight thousand gaps is longer. None: blocks are made when
+    somebody wants one."""
+
+    @classmethod
+    def of(cls, network: Network) -> Policy:
+        """What is usual on this network."""
+        return cls(tip_age_max=None) if network is Network.REGTEST else cls()
+
+
+PAYER_VBYTES = 11 + 68 + 31
+"""A transaction's own bytes, one P2WPKH coin spent and a P2WPKH change output (BIP 141): what a payout that shares
+with nobody costs besides its own output."""
+OUTPUT_SCRIPT_BYTES_MAX = 34
+"""The largest script of an address: P2WSH and P2TR."""
+
+
+def quoted(rate: FeeRate, script_bytes: int) -> FeeQuote:
+    """What a payout to a script of this size costs at most: alone in its transaction."""
+    vbytes = PAYER_VBYTES + 9 + script_bytes
+    return FeeQuote(-(-vbytes * rate.msat_per_vb // 1_000), rate.msat_per_vb, vbytes, rate.at)
+
+
+def chosen_rate(estimate: int | None, least: int, policy: Policy) -> int:
+    """The node's estimate, or the fallback; never under what its mempool takes (``least``) or our floor, never over
+    our cap."""
+    wanted = policy.rate_fallback if estimate is None else estimate
+    return min(max(wanted, least, policy.rate_floor), policy.rate_cap)
 
 
 def confirmations_needed(sats: int, coinbase: bool, policy: Policy) -> int:

@@ -77,6 +77,11 @@ class Labelled:
 class Bitcoin(Protocol):
     """Raises ``NodeSilent`` or ``NodeRefused``; never called in a transaction."""
 
+    @property
+    def wallet(self) -> str:
+        """The hot wallet's name on the node."""
+        ...
+
     async def info(self) -> NodeInfo: ...
 
     async def hint(self, timeout_s: float) -> bool:
