@@ -48,7 +48,7 @@ KEYS = Keys({"kek-1": bytes(32)}, bytes(32))
 
 
 class NoSms:
-    async def send(self, to: str, body: str) -> None:
+    async def send(self, to: str, body: str, *, whatsapp: str | None = None) -> None:
         raise AssertionError("nobody logs in here")
 
 

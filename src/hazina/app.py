@@ -16,12 +16,15 @@ import structlog
 from hazina import access, chain, payments, safety
 from hazina import identity as identities
 from hazina.accounts import Accounts
+from hazina.adapters.captcha import GeeTest, Turnstile
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
-from hazina.adapters.twilio import Twilio
+from hazina.adapters.smtp import Smtp
+from hazina.adapters.twilio import Lookup, Twilio
 from hazina.dealer import Prices
-from hazina.identity import SANDBOX_POLICY, Identity
+from hazina.identity import SANDBOX_POLICY, FactorKind, Identity
 from hazina.identity import Policy as IdentityPolicy
+from hazina.identity.factors import Bot, Factors, Phones
 from hazina.kernel import audit, events, jobs
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
@@ -54,6 +57,7 @@ CLOCK_EVERY_S = 60.0
 FACTS_KEPT = timedelta(days=3)
 KEYS_KEPT = timedelta(days=7)
 
+Closing = GeeTest | Turnstile | Lookup
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -69,6 +73,7 @@ class Bank:
     lightning: Lnd
     sms: Twilio
     identity: Identity
+    factors: Factors
     accounts: Accounts
     prices: Prices
     payments: Payments
@@ -126,6 +131,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     """The bank that ``settings`` describe; nothing is connected yet."""
     clock = clock or DatabaseClock()
     assert settings.database_url is not None and settings.lnd is not None and settings.twilio is not None
+    assert settings.smtp is not None
     db = Database(settings.database_url.get_secret_value(), settings.database_pool)
 
     lightning = Lnd.of(settings.lnd, clock)
@@ -139,7 +145,9 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
         effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, FACT),
     )
-    identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy())
+    mail = Smtp(settings.smtp, clock)
+    identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy(), mail)
+    factors, guards = _factors(settings, identity, mail)
     accounts = Accounts(db, clock, identity)
     prices = Prices(db, clock, feeds)
     paying = Payments(
@@ -157,8 +165,8 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     )
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
-    _schedule(queue, db, clock, identity, prices, watching)
-    closing = (lightning.close, sms.close, *(one.close for one in feeds))
+    _schedule(queue, db, clock, identity, factors, prices, watching)
+    closing = (lightning.close, sms.close, *(one.close for one in (*guards, *feeds)))
     return Bank(
         settings,
         db,
@@ -168,6 +176,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         lightning,
         sms,
         identity,
+        factors,
         accounts,
         prices,
         paying,
@@ -178,8 +187,31 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     )
 
 
+def _factors(settings: Settings, identity: Identity, mail: Smtp) -> tuple[Factors, list[Closing]]:
+    """Ways to log in, and what stands before a code to a phone."""
+    assert settings.twilio is not None
+    geetest = GeeTest(settings.geetest) if settings.geetest else None
+    turnstile = Turnstile(settings.turnstile) if settings.turnstile else None
+    lookup = None
+    if url := settings.twilio.lookup_url:
+        lookup = Lookup(url, settings.twilio.account_sid, settings.twilio.auth_token.get_secret_value())
+    phones = Phones(identity, geetest, turnstile, lines=lookup)
+    bot = None
+    if settings.telegram is not None:
+        bot = Bot.of(settings.telegram.token.get_secret_value(), settings.telegram.private_key.get_secret_value())
+    factors = Factors.of(identity, mail, phones, bot)
+    identity.stepup.provers[FactorKind.TOTP] = factors.totp
+    return factors, [one for one in (geetest, turnstile, lookup) if one is not None]
+
+
 def _schedule(
-    queue: procrastinate.App, db: Database, clock: Clock, identity: Identity, prices: Prices, watching: Watch
+    queue: procrastinate.App,
+    db: Database,
+    clock: Clock,
+    identity: Identity,
+    factors: Factors,
+    prices: Prices,
+    watching: Watch,
 ) -> None:
     """What runs by the clock, once among all workers."""
 
@@ -188,6 +220,7 @@ def _schedule(
         async with db.transaction() as tx:
             await events.forget_facts(tx, now - FACTS_KEPT)
             await access.sweep(tx, now - KEYS_KEPT)
+            await factors.sweep(tx, now)
         await identity.sweep()
         await prices.sweep()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.sandbox.process import SandboxProcess
 
-from hazina.adapters.twilio import Twilio
+from hazina.adapters.twilio import Lookup, Twilio
 from hazina.identity.ports import SmsUnavailable
 from hazina.kernel.db import Database, TransactionOpen
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
@@ -61,3 +61,30 @@ async def test_not_in_a_transaction(sms: Twilio, db: Database) -> None:
     async with db.transaction():
         with pytest.raises(TransactionOpen):
             await sms.send(PHONE, "x")
+
+
+async def test_a_code_by_whatsapp(sandbox: SandboxProcess) -> None:
+    sms = Twilio(
+        f"{sandbox.url}/twilio", ACCOUNT_SID, AUTH_TOKEN, "+15005550006",
+        whatsapp_sender="+15005550006", whatsapp_template="HX" + "1" * 32,
+    )  # fmt: skip
+    await sms.send(PHONE, "Your code is 123456.", whatsapp="123456")
+    newest = (await sandbox.control("GET", "/sms"))[0]
+    assert (newest["to"], newest["from"]) == (PHONE, "whatsapp:+15005550006")
+    assert newest["body"] == "123456 is your verification code."
+    await sms.close()
+
+
+async def test_without_a_whatsapp_sender_the_code_goes_as_text(sms: Twilio, sandbox: SandboxProcess) -> None:
+    await sms.send(PHONE, "Your code is 654321.", whatsapp="654321")
+    newest = (await sandbox.control("GET", "/sms"))[0]
+    assert (newest["from"], newest["body"]) == ("+15005550006", "Your code is 654321.")
+
+
+async def test_what_kind_of_line_a_number_is(sandbox: SandboxProcess) -> None:
+    lines = Lookup(f"{sandbox.url}/twilio", ACCOUNT_SID, AUTH_TOKEN)
+    assert await lines.kind(PHONE) == "mobile"
+    assert await lines.kind("+254712347777") == "nonFixedVoip"
+    await sandbox.fault("lookup", "error", provider="twilio", times=1)
+    assert await lines.kind(PHONE) is None
+    await lines.close()

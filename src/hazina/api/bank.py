@@ -7,6 +7,7 @@ from typing import Protocol
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
+from hazina.identity.factors import Factors
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
@@ -30,6 +31,8 @@ class Bank(Protocol):
     def books(self) -> Books: ...
     @property
     def identity(self) -> Identity: ...
+    @property
+    def factors(self) -> Factors: ...
     @property
     def accounts(self) -> Accounts: ...
     @property

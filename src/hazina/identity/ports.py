@@ -41,9 +41,10 @@ class CaptchaUnavailable(Refusal):
 
 
 class Sms(Protocol):
-    async def send(self, to: str, body: str) -> None:
-        """Hand a short text for the phone ``to`` (E.164) to the provider. Raises ``SmsUnavailable``
-        when the provider refuses it, is away, or does not say whether it took it."""
+    async def send(self, to: str, body: str, *, whatsapp: str | None = None) -> None:
+        """Hand a short text for the phone ``to`` (E.164) to the provider. ``whatsapp``: a code that should go by
+        WhatsApp instead, where the provider can. Raises ``SmsUnavailable`` when the provider refuses it, is away,
+        or does not say whether it took it."""
         ...
 
 

@@ -23,6 +23,7 @@ from hazina.identity.errors import (
 from hazina.identity.links import Links
 from hazina.identity.model import (
     NO_CODE,
+    Channel,
     Entered,
     Factor,
     FactorKind,
@@ -138,12 +139,13 @@ class Identity:
     # -- proving a phone ------------------------------------------------------------------------
 
     async def request_code(self, phone: str, channel: str, ip: str | None) -> None:
-        """Send a new code to ``phone``; an earlier one is dead. Both channels go by SMS for now.
+        """Send a new code to ``phone``; an earlier one is dead. ``channel``: SMS, or WHATSAPP where the bank has it
+        (else it goes by SMS).
 
         Raises InvalidPhone, InvalidChannel, PhoneNotServed, TooManyRequests, SmsUnavailable.
         """
         number = parse_phone(phone)
-        parse_channel(channel)
+        by_whatsapp = parse_channel(channel) is Channel.WHATSAPP
         if not is_served(number, self.policy):
             raise PhoneNotServed
         async with self.db.transaction() as tx:
@@ -155,7 +157,8 @@ class Identity:
         hash_ = await asyncio.to_thread(hash_code, code)
         async with self.db.transaction() as tx:
             await store.put_code(tx, self.links.mark(FactorKind.PHONE, number), hash_, self.clock.now())
-        await self.sms.send(number, code_message(code))  # last: a code that arrives is always stored
+        # last: a code that arrives is always stored
+        await self.sms.send(number, code_message(code), whatsapp=code if by_whatsapp else None)
 
     async def prove(self, phone: str, code: str, ip: str | None) -> Proof:
         """Check a code without using it up: ``redeem`` does, in the caller's transaction.

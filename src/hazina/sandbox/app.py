@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hazina.sandbox import captcha, control, exchange, faults, smtp, twilio
@@ -27,6 +27,13 @@ CONTROL: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...]
     ("GET", "/sms", control.sms),
     ("GET", "/mail", control.mail),
     ("GET", "/mail/server", control.mail_server),
+    ("GET", "/price", control.get_price),
+    ("POST", "/price", control.set_price),
+    ("GET", "/faults", control.get_faults),
+    ("POST", "/faults", control.add_fault),
+    ("DELETE", "/faults", control.remove_faults),
+)
+LIGHTNING: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...] = (
     ("GET", "/lightning/invoices", control.invoices),
     ("POST", "/lightning/invoices", control.add_invoice),
     ("GET", "/lightning/invoices/{payment_hash}", control.invoice),
@@ -35,22 +42,25 @@ CONTROL: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...]
     ("GET", "/lightning/payments", control.payments),
     ("POST", "/lightning/payments", control.pay),
     ("POST", "/lightning/restart", control.restart_node),
-    ("GET", "/price", control.get_price),
-    ("POST", "/price", control.set_price),
-    ("GET", "/faults", control.get_faults),
-    ("POST", "/faults", control.add_fault),
-    ("DELETE", "/faults", control.remove_faults),
     ("GET", "/state", control.state),
 )
 
 
-def create(data: Path) -> Starlette:
-    """The sandbox whose state lies in ``data``. Nothing but this process may have it open."""
-    world = World.open(data)
+def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = ()) -> Starlette:
+    """The sandbox whose state lies in ``data``. Nothing but this process may have it open.
+
+    :param nodes: what answers for real nodes, in place of the Lightning network that the sandbox plays.
+    """
+    world = world or World.open(data)
+    played = (
+        Mount("/lnd", Lnd(world)),
+        *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in LIGHTNING),
+    )
     app = Starlette(
         routes=[
-            Mount("/lnd", Lnd(world)),
+            *(nodes or played),
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
+            Route("/twilio/v2/PhoneNumbers/{phone}", _Lookup(world)),
             *(Route(path, captcha.Server(world, call), methods=["GET", "POST"]) for path, call in captcha.PATHS),
             *(
                 Route(f"/exchange{path}", _Ticker(world, show))
@@ -60,7 +70,7 @@ def create(data: Path) -> Starlette:
                     ("/bitstamp/api/v2/ticker/btcusd/", exchange.bitstamp),
                 )
             ),
-            *(Route(f"/sandbox/api{path}", _answer(world, act), methods=[method]) for method, path, act in CONTROL),
+            *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in CONTROL),
             Route("/livez", _alive),
         ],
         lifespan=lambda _: _sweeping(world),
@@ -123,7 +133,10 @@ def _loopback(host: str | None) -> bool:
         return False
 
 
-def _answer(world: World, act: Callable[[World, Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+W = TypeVar("W")
+
+
+def answering(world: W, act: Callable[[W, Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             return JSONResponse(await act(world, request))
@@ -158,6 +171,18 @@ class _Messages:
             await response(scope, receive, send)
 
         await faults.serve(self.world.faults.take("twilio", "messages"), act, scope, receive, send)
+
+
+class _Lookup:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def act(scope: Scope, receive: Receive, send: Send) -> None:
+            phone = scope["path_params"]["phone"]
+            await (await twilio.lookup(self.world, Request(scope, receive), phone))(scope, receive, send)
+
+        await faults.serve(self.world.faults.take("twilio", "lookup"), act, scope, receive, send)
 
 
 class _Ticker:

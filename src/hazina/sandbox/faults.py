@@ -22,7 +22,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "invoice.add", "invoice.lookup", "invoice.cancel", "invoice.settle", "invoice.hold", "invoice.subscribe",
         "invoices.list", "invoices.subscribe", "getinfo", "state", "version", "balance", "channels", "macaroon",
     ),
-    "twilio": ("messages",),
+    "twilio": ("messages", "lookup"),
     "exchange": ("ticker",),
     "smtp": ("data",),
     "captcha": ("status", "register", "verify"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 import secrets
 from datetime import UTC, datetime
@@ -38,7 +39,9 @@ async def messages(world: World, request: Request, sid: str) -> Response:
     form = {
         name: values[-1] for name, values in parse_qs((await read_body(request)).decode("utf-8", "replace")).items()
     }
-    recipient, body = form.get("To", ""), form.get("Body", "")
+    recipient, body = form.get("To", ""), form.get("Body") or _template(form)
+    by_whatsapp = recipient.startswith("whatsapp:")
+    recipient = recipient.removeprefix("whatsapp:")
     sender = form.get("From") or form.get("MessagingServiceSid", "")
     if not recipient:
         return _error(400, 21604, "A 'To' phone number is required.")
@@ -46,6 +49,10 @@ async def messages(world: World, request: Request, sid: str) -> Response:
         return _error(400, 21603, "A 'From' phone number is required.")
     if not body:
         return _error(400, 21602, "Message body is required.")
+    if by_whatsapp != form.get("From", "").startswith("whatsapp:"):
+        return _error(400, 63007, "Twilio could not find a Channel with the specified From address")
+    if by_whatsapp and "ContentSid" not in form:
+        return _error(400, 63016, "Failed to send freeform message because you are outside the allowed window.")
     if len(body) > BODY_CHARACTERS_MAX:
         return _error(400, 21617, f"The concatenated message body exceeds the {BODY_CHARACTERS_MAX} character limit")
     if recipient in MAGIC:
@@ -58,6 +65,33 @@ async def messages(world: World, request: Request, sid: str) -> Response:
         message_sid, recipient, sender, body, now.isoformat(timespec="milliseconds"),
     )  # fmt: skip
     return JSONResponse(_message(sid, message_sid, recipient, sender, body, now), 201)
+
+
+def _template(form: dict[str, str]) -> str:
+    """Every template of the sandbox's says the same."""
+    try:
+        values = json.loads(form.get("ContentVariables", "{}"))
+        return f"{values['1']} is your verification code." if form.get("ContentSid", "").startswith("HX") else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+async def lookup(world: World, request: Request, phone: str) -> Response:
+    """A number that ends in 7777 is of the internet, one in 8888 a landline, all else mobile."""
+    if not _authenticated(request, ACCOUNT_SID):
+        return _error(401, 20003, "Authenticate")
+    valid = re.fullmatch(r"\+[1-9][0-9]{6,14}", phone, re.ASCII) is not None
+    kind = "nonFixedVoip" if phone.endswith("7777") else "landline" if phone.endswith("8888") else "mobile"
+    carrier = {"carrier_name": "Sandbox", "mobile_country_code": "639", "mobile_network_code": "02", "type": kind,
+               "error_code": None}  # fmt: skip
+    wanted = request.query_params.get("Fields") == "line_type_intelligence"
+    return JSONResponse(
+        {
+            "calling_country_code": None, "country_code": None, "phone_number": phone, "national_format": phone,
+            "valid": valid, "validation_errors": [] if valid else ["NOT_A_NUMBER"],
+            "line_type_intelligence": carrier if wanted and valid else None,
+        }
+    )  # fmt: skip
 
 
 def _authenticated(request: Request, sid: str) -> bool:
