@@ -71,7 +71,7 @@ class Desk:
         async with self.db.transaction() as tx:
             for speed in speeds or tuple(Speed):
                 await tx.execute(
-                    """insert into chain_fee_rate values (%(speed)s, %(rate)s, 'test', %(at)s)
+                    """insert into chain_fee_rate values (%(speed)s, %(rate)s, false, %(at)s)
                     on conflict (speed) do update set msat_per_vb = excluded.msat_per_vb, at = excluded.at""",
                     {"speed": speed.value, "rate": msat_per_vb, "at": self.clock.now() + timedelta(days=365)},
                 )
