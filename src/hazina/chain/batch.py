@@ -15,7 +15,7 @@ from enum import IntEnum
 from uuid import UUID
 
 from hazina.chain.model import Policy, Speed
-from hazina.chain.ports import Coin, Signed, To
+from hazina.chain.ports import Coin, Signed, To, Unsigned
 
 
 class PayoutState(IntEnum):
@@ -131,7 +131,12 @@ class WrongTransaction(AssertionError):
 
 
 def checked(
-    signed: Signed, wanted: Sequence[To], *, must_spend: Iterable[Coin] = (), fee_max: int, whole: bool = False
+    signed: Signed | Unsigned,
+    wanted: Sequence[To],
+    *,
+    must_spend: Iterable[Coin] = (),
+    fee_max: int,
+    whole: bool = False,
 ) -> int | None:
     """Hold what the node built against what was asked for, before it is stored: the outputs in order, at most
     one more (change), every coin of the versions before, the fee at most ``fee_max``. ``whole``: the fee

@@ -124,13 +124,14 @@ async def settled_above(tx: Tx, height: int) -> list[Batch]:
     )
 
 
-async def live_coins(tx: Tx) -> list[tuple[str, int]]:
-    """Of all live batches."""
-    return await tx.rows(
-        lambda txid, vout: (txid, vout),
-        """select c.txid, c.vout from chain_coin c join chain_batch b on b.id = c.batch_id
-        where b.state in (1, 2) and not c.freed""",
+async def live_coins(tx: Tx) -> dict[tuple[str, int], bool]:
+    """Coins of the hot wallet in batches that live. True: the node may not know yet that they are spent."""
+    found = await tx.rows(
+        lambda txid, vout, signed: ((txid, vout), signed),
+        """select c.txid, c.vout, b.state = 1 from chain_coin c join chain_batch b on b.id = c.batch_id
+        where b.state in (1, 2) and b.purpose <> 3 and not c.freed""",
     )
+    return dict(found)
 
 
 async def child_of(tx: Tx, txids: Sequence[str]) -> UUID | None:

@@ -49,6 +49,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import new_id
 from hazina.kernel.metrics import HOT_WALLET_SHORT, PAYOUT_BATCHES, PAYOUTS_WAITING
+from hazina.safety import Rail, stopping
 
 log = structlog.get_logger("hazina.chain")
 
@@ -86,7 +87,7 @@ class Payouts:
     async def round(self) -> None:
         """Everything that there is to do now; safe to run at any time, and by two. Raises NodeSilent while the
         node is away: all waits, nothing is lost."""
-        rates = await self._rates()
+        rates = await self.rates()
         await self._tidy_locks()
         async with self.db.reading() as tx:
             batches = await store.live(tx)
@@ -104,7 +105,8 @@ class Payouts:
         except (NodeRefused, Overtaken) as error:
             log.warning("batch_stumbled", batch=str(batch.id), why=str(error)[:300])
 
-    async def _rates(self) -> dict[Speed, int]:
+    async def rates(self) -> dict[Speed, int]:
+        """What to build at now, in msat/vB."""
         least = await self.wallets.least_rate()
         async with self.db.reading() as tx:
             stored = await store.rates(tx, self.clock.now() - self.rules.rate_age_max)
@@ -114,10 +116,10 @@ class Payouts:
         """The node's locks are in its memory: coins of batches that live are kept, others are freed."""
         hot = self.wallets.hot
         async with self.db.reading() as tx:
-            ours = set(await store.live_coins(tx))
+            ours = await store.live_coins(tx)
         there = set(await self.wallets.locked(hot))
-        await self.wallets.lock(hot, sorted(there - ours), on=False)
-        await self.wallets.lock(hot, sorted(ours - there), on=True)
+        await self.wallets.lock(hot, sorted(there - set(ours)), on=False)
+        await self.wallets.lock(hot, sorted({coin for coin, signed in ours.items() if signed} - there), on=True)
 
     async def _measure(self) -> None:
         async with self.db.reading() as tx:
@@ -130,9 +132,11 @@ class Payouts:
     # --- building ---------------------------------------------------------------------------------
 
     async def build(self, speed: Speed, rate: int) -> UUID | None:
-        """The batch of a queue, when it is due; its id."""
+        """The batch of a queue, when it is due; its id. Nothing while money may not leave by the chain."""
         now = self.clock.now()
         async with self.db.reading() as tx:
+            if await stopping(tx, Rail.ONCHAIN):
+                return None
             queued = await store.queued(tx, speed, 2 * self.policy.batch_max)
         if not queued or not due(queued[0].created_at, len(queued), speed, now, self.policy):
             return None
@@ -198,7 +202,7 @@ class Payouts:
             return None, error.text
         refused = await self.wallets.judge(signed.raw)
         if refused is not None:
-            await self._free(signed.coins)
+            await self.free(signed.coins)
             return None, refused
         return signed, ""
 
@@ -215,7 +219,7 @@ class Payouts:
         except (NotEnough, TooMuch):
             signed, refused = None, ""
         if signed is not None:
-            await self._free(signed.coins)
+            await self.free(signed.coins)
             return []
         if len(payouts) == 1:
             own = refused.startswith(OF_AN_OUTPUT) or await self._output_refused(payouts[0], rate)
@@ -230,16 +234,17 @@ class Payouts:
             return True
         except NotEnough:
             return False
-        await self._free(signed.coins)
+        await self.free(signed.coins)
         return False
 
-    async def _free(self, coins: Sequence[Coin]) -> None:
+    async def free(self, coins: Sequence[Coin]) -> None:
+        """Coins of what is thrown away."""
         await self.wallets.lock(self.wallets.hot, [(coin.txid, coin.vout) for coin in coins], on=False)
 
     async def _store(self, speed: Speed, rate: int, payouts: Sequence[Payout], signed: Signed) -> UUID | None:
         """Store, and only then broadcast."""
         wanted = [To(one.address, one.sats) for one in payouts]
-        change = checked(signed, wanted, fee_max=await self._fee_max(signed, self.rules.rate_cap))
+        change = checked(signed, wanted, fee_max=await self.fee_max(signed, self.rules.rate_cap))
         sizes = [output_vbytes(one.script_bytes) for one in signed.outputs[: len(payouts)]]
         batch_id = new_id()
         try:
@@ -254,7 +259,7 @@ class Payouts:
         await self.publish(batch_id)
         return batch_id
 
-    async def _fee_max(self, signed: Signed, rate: int) -> int:
+    async def fee_max(self, signed: Signed, rate: int) -> int:
         """By the cap, for this transaction and for parents without a block that it pays for."""
         async with self.db.reading() as tx:
             sizes = {one.txid: one.vsize for batch in await store.live(tx) for one in batch.versions}
@@ -397,7 +402,7 @@ class Payouts:
             if refused is None:
                 await self._add(batch, signed, rate, outputs)
                 return True
-            await self._free([coin for coin in signed.coins if coin not in batch.coins])
+            await self.free([coin for coin in signed.coins if coin not in batch.coins])
             if not refused.startswith(OF_THE_FEE):
                 return False
             rate = rate * 3 // 2  # what it replaces pays more than its own fee: others have built upon it
@@ -413,7 +418,7 @@ class Payouts:
 
     async def _add(self, batch: Batch, signed: Signed, rate: int, outputs: Sequence[To]) -> None:
         change = checked(
-            signed, outputs, must_spend=batch.coins, fee_max=await self._fee_max(signed, self.rules.rate_cap),
+            signed, outputs, must_spend=batch.coins, fee_max=await self.fee_max(signed, self.rules.rate_cap),
             whole=batch.purpose is Purpose.CHILD,
         )  # fmt: skip
         async with self.db.transaction() as tx:
@@ -434,9 +439,9 @@ class Payouts:
         except NodeRefused:
             return False
         if await self.wallets.judge(signed.raw) is not None:
-            await self._free(signed.coins)
+            await self.free(signed.coins)
             return False
-        checked(signed, outputs, fee_max=await self._fee_max(signed, self.rules.rate_cap), whole=True)
+        checked(signed, outputs, fee_max=await self.fee_max(signed, self.rules.rate_cap), whole=True)
         child = new_id()
         async with self.db.transaction() as tx:
             now = self.clock.now()

@@ -229,8 +229,7 @@ class Unsigned:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What somebody handed in as signed (BIP 174): what it spends and pays, and whether a sighash byte or field
-    says anything but ALL."""
+    """A PSBT as it reads: what it spends and pays. ``only_all``: no sighash byte or field says anything but ALL."""
 
     txid: str
     spends: tuple[tuple[str, int], ...]

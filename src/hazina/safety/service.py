@@ -54,7 +54,7 @@ class Safety:
     async def lift(self, rail: Rail, operator: str, passphrase: str) -> Lift:
         """The first operator's wish is a request, another one's lifts. Raises OperatorRefused, NotClosed,
         LiftNeedsAnother."""
-        await self._prove(operator, passphrase)
+        await self.prove(operator, passphrase)
         now = self.clock.now()
         async with self.db.transaction() as tx:
             closure = await store.closure_for_change(tx, rail)
@@ -69,7 +69,8 @@ class Safety:
             await store.log(tx, now, "lift asked for", operator, f"until {until:%Y-%m-%d %H:%M:%S} UTC", rail)
             return Lift(False, until)
 
-    async def _prove(self, operator: str, passphrase: str) -> None:
+    async def prove(self, operator: str, passphrase: str) -> None:
+        """That it is this operator. Raises OperatorRefused."""
         async with self.db.transaction() as tx:
             stored = await store.passphrase_of(tx, operator)
         right = opens(passphrase, stored or nobody())
