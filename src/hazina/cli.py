@@ -50,6 +50,10 @@ safe_mode_cli = typer.Typer(
 cli.add_typer(operator_cli)
 cli.add_typer(safe_mode_cli)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
+Regtest = Annotated[
+    bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")
+]
+Lightning = Annotated[str, typer.Option("--lightning", help="With --regtest: electrum, or lnd.")]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on. Default: 4455", min=0, max=65535)]
 
 
@@ -58,6 +62,8 @@ def up(
     data: Data = None,
     port: Port = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make a few customers, a shop and a month of history.")] = False,
+    regtest: Regtest = False,
+    lightning: Lightning = "electrum",
 ) -> None:
     """Run the whole bank on this machine: database, sandbox, API, worker, web app.
 
@@ -65,7 +71,7 @@ def up(
 
     Example: `hazina up --data /srv/hazina --port 8080`
     """
-    loaded = _load(data=data, port=port)
+    loaded = _load(data=data, port=port, real_nodes=lightning if regtest else None)
     _log(loaded.settings, beside_data=True)
     from hazina.ops import serve
 
@@ -105,14 +111,14 @@ def worker(
 
 
 @cli.command()
-def sandbox(data: Data = None, port: Port = 0) -> None:
+def sandbox(data: Data = None, port: Port = 0, regtest: Regtest = False, lightning: Lightning = "electrum") -> None:
     """Run the sandbox: stand-ins for the Lightning node, text messages and the exchange. Loopback only.
 
     `hazina up` starts it by itself. A bank on the same data folder finds it.
 
     Example: `hazina sandbox --data /tmp/try --port 4460`
     """
-    loaded = _load(data=data)
+    loaded = _load(data=data, real_nodes=lightning if regtest else None)
     if loaded.settings.network != "regtest":
         _give_up(f"The sandbox is for regtest; the settings say {loaded.settings.network}.")
     _log(loaded.settings)
@@ -355,8 +361,8 @@ def _database(data: Path | None) -> Iterator[Place]:
         yield place
 
 
-def _load(data: Path | None = None, port: int | None = None) -> Loaded:
-    return load(data=data, port=port)
+def _load(data: Path | None = None, port: int | None = None, real_nodes: str | None = None) -> Loaded:
+    return load(data=data, port=port, real_nodes=real_nodes)
 
 
 def _log(settings: Settings, *, beside_data: bool = False, least: str | None = None) -> None:

@@ -53,7 +53,7 @@ class LightningNode(Section):
     name: str = "lnd-1"
     """The node's own name in our books, under ``[nodes]`` its key. Never change it for the same node."""
     base_url: str
-    weight: int = Field(1, ge=1, le=1_000)
+    weight: int = Field(default=1, ge=1, le=1_000)
     """Its share of new payments and invoices, against the other nodes'."""
     resting: bool = False
     """Takes no new work; what it has begun goes on."""
@@ -191,6 +191,8 @@ class Settings(Section):
     """``up`` runs the sandbox, and providers that are not set below point to it. Only on regtest."""
     sandbox_url: str | None = None
     """A sandbox that already runs."""
+    real_nodes: Literal["electrum", "lnd"] | None = None
+    """The sandbox runs real nodes, a bitcoind and a Lightning network, in place of those it plays."""
     lnd: Lnd | None = None
     """One node; several stand under ``nodes`` by their names."""
     nodes: dict[str, Annotated[Lnd | Electrum, Field(discriminator="kind")]] = Field(default_factory=dict)

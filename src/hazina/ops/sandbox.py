@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from hazina.api import server
 from hazina.kernel import child
 from hazina.kernel.embedded import alive
-from hazina.ops import Trouble
+from hazina.ops import Trouble, regtest
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
 from hazina.sandbox.world import BANK_MACAROON
 from hazina.settings import Lnd, PriceFeed, Settings, Smtp, Twilio
@@ -49,10 +49,14 @@ def serve(settings: Settings, port: int) -> None:
     """Serve the sandbox on loopback until a signal. Whoever wants it finds the address in the folder.
 
     :raises PortTaken:
+    :raises Trouble: real nodes are wanted, and do not start.
     """
     from hazina.sandbox import serve as sandbox  # heavy; only this process needs it
+    from hazina.sandbox.real.program import NotRunning
 
     folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
+    regtest.claim(settings, folder(settings))
+    nodes = regtest.network(settings, folder(settings))
     with server.bind("127.0.0.1", port) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -61,7 +65,9 @@ def serve(settings: Settings, port: int) -> None:
     fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
     fresh.replace(address)
     try:
-        sandbox.run(folder(settings), port)
+        sandbox.run(folder(settings), port, nodes)
+    except NotRunning as reason:
+        raise Trouble(str(reason)) from None
     finally:
         address.unlink(missing_ok=True)
 
@@ -88,6 +94,8 @@ def beside(settings: Settings) -> Iterator[Sandbox | None]:
         yield Sandbox(known)
         return
     folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
+    regtest.claim(settings, folder(settings))
+    regtest.network(settings, folder(settings))  # what is missing is said before anything starts
     log = folder(settings) / "sandbox.log"
     _address_file(settings).unlink(missing_ok=True)
     with log.open("ab") as output:
@@ -97,21 +105,25 @@ def beside(settings: Settings) -> Iterator[Sandbox | None]:
             output=output,
             errors=output,
             cwd=Path.cwd(),
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                **({"HAZINA_REAL_NODES": settings.real_nodes} if settings.real_nodes else {}),
+            },
         )
     try:
         yield Sandbox(_wait(settings, process, log), process)
     finally:
         process.terminate()
         try:
-            process.wait(STOP_SECONDS_MAX)
+            process.wait(regtest.STOP_SECONDS_MAX if settings.real_nodes else STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + START_SECONDS_MAX
+    end = time.monotonic() + (regtest.START_SECONDS_MAX if settings.real_nodes else START_SECONDS_MAX)
     while (url := running(settings)) is None:
         if process.poll() is not None or time.monotonic() > end:
             last = (log.read_text(errors="replace").strip().splitlines() or ["no reason given"])[-1]
@@ -123,7 +135,9 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> st
 def pointed_at(settings: Settings, url: str) -> Settings:
     """Providers that are not set use the sandbox at ``url``."""
     changes: dict[str, object] = {"sandbox_url": url}
-    if settings.lnd is None:
+    if settings.real_nodes is not None:
+        changes |= regtest.nodes_of(settings, folder(settings))
+    elif not settings.lightning:
         macaroon = (folder(settings) / BANK_MACAROON).read_bytes().hex()
         changes["lnd"] = Lnd(base_url=f"{url}/lnd", macaroon=SecretStr(macaroon))
     if settings.twilio is None:

@@ -16,12 +16,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hazina.kernel.http import NoAnswer
 from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
 from hazina.sandbox.real.electrum import Electrum
 from hazina.sandbox.real.electrumx import ElectrumX
+from hazina.sandbox.real.program import NotRunning
 
 BANK, ROUTER, END = "bank", "b", "c"
 COIN = 10**8
@@ -30,6 +31,7 @@ FUNDED_SATS = 3 * COIN
 COINS = 3
 CONFIRMATIONS = 6
 OPEN_S = 120.0
+HOLD_S = 60.0
 
 
 RECIPE = 1
@@ -57,6 +59,7 @@ class Network:
         self.programs = programs
         self.folder = folder
         self.bitcoind = Bitcoind(programs.bitcoind, folder / "bitcoind")
+        self._lock: IO[str] | None = None
         self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
         self.nodes = {
             name: Electrum(
@@ -72,6 +75,19 @@ class Network:
     @property
     def outside(self) -> dict[str, Electrum]:
         return {name: node for name, node in self.nodes.items() if name != BANK}
+
+    def providers(self) -> dict[str, dict[str, str]]:
+        """Where the bank finds its nodes, and what opens them."""
+        node, bank = self.bitcoind, self.bank
+        return {
+            "bitcoind": {
+                "url": node.url,
+                "user": node.user,
+                "password": node.password,
+                **{f"zmq_{topic}": address for topic, address in node.zmq.items()},
+            },
+            "electrum": {"url": bank.url, "user": bank.user, "password": bank.password},
+        }
 
     @property
     def bank_answers(self) -> bool:
@@ -104,8 +120,9 @@ class Network:
         """All programs run and all channels are usable. A new folder begins as a copy of the template, which
         is made when there is none.
 
-        :raises NotRunning: one did not start; nothing is left running.
+        :raises NotRunning: one did not start, or another process has the folder; nothing is left running.
         """
+        await self._hold()
         if not (self.folder / "bitcoind").exists():
             await prepare(self.programs)
             await asyncio.to_thread(shutil.copytree, self.programs.template, self.folder, dirs_exist_ok=True)
@@ -114,6 +131,19 @@ class Network:
         except BaseException:
             await self.close()
             raise
+
+    async def _hold(self) -> None:
+        """The folder is ours alone; an earlier owner gets the time to let go."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = (self.folder / "owner").open("a")
+        end = time.monotonic() + HOLD_S
+        while True:
+            try:
+                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise NotRunning(f"Another process runs the nodes of {self.folder}.") from None
+                await asyncio.sleep(0.1)
 
     async def start(self) -> None:
         await self.bitcoind.start()
@@ -133,6 +163,8 @@ class Network:
         for stop in (self.server.stop, self.bitcoind.close):
             with contextlib.suppress(Exception):
                 await stop()
+        if self._lock is not None:
+            self._lock.close()
 
     async def settle(self) -> None:
         """Wait until every node has seen the chain's last block."""

@@ -1,0 +1,84 @@
+"""Real nodes in place of the ones that the sandbox plays: which programs, whether they fit the data folder, and
+the settings that lead the bank to them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from hazina.ops import Trouble
+from hazina.settings import Electrum, Settings
+
+if TYPE_CHECKING:
+    from hazina.sandbox.real.network import Network
+
+PLAYED = "played"
+KIND_FILE = "lightning"
+"""In the sandbox's folder: what the Lightning node of this bank is. Its books know no other."""
+PROVIDERS_FILE = "providers.json"
+ELECTRUM = "electrum-1"
+START_SECONDS_MAX = 300  # the first time, a network is made
+STOP_SECONDS_MAX = 60
+
+
+def claim(settings: Settings, folder: Path) -> None:
+    """This data folder's bank has the kind of node that the settings ask for, from its first start on.
+
+    :raises Trouble: it has another.
+    """
+    wanted = settings.real_nodes or PLAYED
+    file = folder / KIND_FILE
+    if not file.exists():
+        before = PLAYED if (folder / "sandbox.sqlite").exists() else wanted
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(before)
+    if (known := file.read_text().strip()) == wanted:
+        return
+    start = "without --regtest" if known == PLAYED else f"with --regtest --lightning {known}"
+    raise Trouble(
+        f"The bank in {settings.data} was begun {start}: its books belong to that Lightning node. Start it so, or "
+        "name another folder with --data."
+    )
+
+
+def network(settings: Settings, folder: Path) -> Network | None:
+    """The nodes that the settings ask for, not started; None for the played ones.
+
+    :raises Trouble: a program is missing.
+    """
+    if settings.real_nodes is None:
+        return None
+    bitcoind = _program("HAZINA_BITCOIND", "a bitcoind")
+    if settings.real_nodes == "lnd":
+        raise Trouble("--lightning lnd is not there yet: leave it out, and the Lightning nodes are Electrum's.")
+    electrum = _program("HAZINA_ELECTRUM", "the folder of an Electrum environment")
+    from hazina.sandbox.real.network import Network, Programs
+
+    return Network(Programs(bitcoind, electrum), folder / "regtest")
+
+
+def _program(variable: str, what: str) -> Path:
+    named = os.environ.get(variable)
+    if not named:
+        raise Trouble(f"--regtest needs {what}: `./dev up --regtest` gets it, or name one that is there in {variable}.")
+    if not Path(named).exists():
+        raise Trouble(f"{variable} names {named}, and that is not there.")
+    return Path(named).resolve()
+
+
+def nodes_of(settings: Settings, folder: Path) -> dict[str, Any]:
+    """Settings of the nodes that the sandbox in ``folder`` runs, where they name none."""
+    try:
+        found = json.loads((folder / PROVIDERS_FILE).read_text())
+    except (OSError, ValueError):
+        raise Trouble(f"The sandbox in {folder} does not say where its nodes are.") from None
+    if settings.lightning:
+        return {}
+    electrum = found["electrum"]
+    password = SecretStr(electrum["password"])
+    node = Electrum(kind="electrum", name=ELECTRUM, base_url=electrum["url"], user=electrum["user"], password=password)
+    return {"nodes": {node.name: node}}
