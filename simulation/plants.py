@@ -72,7 +72,7 @@ READ_FIRST = """    async with parts.db.transaction() as tx:
 """
 PRICE = "    price, now = await parts.prices.latest(), parts.clock.now()\n"
 INTERNAL = PRICE + "    payment = Payment(\n        new_id(), Kind.INTRALEDGER"
-IMPORTS = "from hazina.payments import postings, store\n"
+IMPORTS = "from hazina.payments import caps, postings, store, store_nodes\n"
 
 BAD_LINE: dict[str, float] = {"network": 8}
 
@@ -127,18 +127,19 @@ PLANTS: dict[str, Plant] = {
     "credit-twice": Plant(
         "A receipt is booked each time that the node tells of it.",
         (Edit(POSTINGS, "    return derived(RECEIPTS, payment_hash.hex())", "    return new_id()"),
-         Edit(RECEIVING, "        if invoice.state is InvoiceState.PAID:\n            return\n", "")),
+         Edit(RECEIVING,
+              "        if booked or (invoice.state is InvoiceState.PAID and not whole):\n            return\n", "")),
     ),
     "cursor-first": Plant(
         "The place in the node's stream is stored before the receipt is booked.",
         (Edit(RECEIVING, '    if isinstance(change.item, Incoming):\n        if change.item.state',
               "    if change.cursor is not None:\n        async with parts.db.transaction() as tx:\n"
-              "            await store.keep_cursor(tx, reader(parts), change.cursor)\n"
+              "            await store.keep_cursor(tx, reader(node), change.cursor)\n"
               "    if isinstance(change.item, Incoming):\n        if change.item.state"),),
     ),
     "open-at-the-node": Plant(
         "An invoice that is paid inside is not made unpayable at the node first.",
-        (Edit(ATTEMPTS, "        answer = await parts.lightning.cancel(payment.payment_hash)\n",
+        (Edit(ATTEMPTS, "        answer = await parts.nodes.of(payment.node).cancel(payment.payment_hash)\n",
               "        answer = None\n"),),
         seed=3,
     ),

@@ -20,7 +20,7 @@ from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Fact, Hub
 from hazina.ledger import Books
-from hazina.payments import Parts, Payments
+from hazina.payments import Nodes, Parts, Payments, Seat
 from hazina.watch import Watch
 from simulation.loop import GATE, Gate, VirtualClock
 from simulation.node import LightningPort
@@ -92,6 +92,7 @@ class Process(Gate):
             effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)
+        self.nodes = Nodes.build([Seat(self.lightning)], self.clock, Network.REGTEST)
         self.accounts = Accounts(self.db, self.clock, Identity(self.db, self.clock, NoSms(), KEYS))
         self.prices = Prices(self.db, self.clock, tuple(PricePort(world, self, n) for n in ("one", "two", "three")))
         self.payments = Payments(
@@ -102,13 +103,13 @@ class Process(Gate):
                 self.hub,
                 self.accounts,
                 self.prices,
-                self.lightning,
+                self.nodes,
                 Network.REGTEST,
                 payments.Policy(),
             )
         )
 
-        self.watch = Watch(self.db, self.clock, self.lightning)
+        self.watch = Watch(self.db, self.clock, [self.lightning])
 
     def start(self) -> None:
         self.spawn(self._main(), "main")
@@ -153,7 +154,7 @@ class Process(Gate):
             watch = f"watch:{self.lightning.name}"
             loops |= {
                 "prices": lambda: every(pace.prices, "prices", self.prices.refresh),
-                "watch": lambda: lead(self.db.url, watch, self.payments.watch),
+                "watch": lambda: lead(self.db.url, watch, lambda: self.payments.watch(self.lightning)),
                 "reconcile": lambda: every(pace.reconcile, "reconcile", self.payments.reconcile),
                 "sweep": lambda: every(pace.sweep, "sweep", self.payments.sweep),
             }

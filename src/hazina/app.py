@@ -17,6 +17,7 @@ from hazina import access, chain, payments, safety
 from hazina import identity as identities
 from hazina.accounts import Accounts
 from hazina.adapters.captcha import GeeTest, Turnstile
+from hazina.adapters.electrum import Electrum
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.smtp import Smtp
@@ -25,6 +26,7 @@ from hazina.dealer import Prices
 from hazina.identity import SANDBOX_POLICY, FactorKind, Identity
 from hazina.identity import Policy as IdentityPolicy
 from hazina.identity.factors import Bot, Factors, Phones
+from hazina.identity.proofs import Proofs, Site, provers
 from hazina.kernel import audit, events, jobs
 from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
@@ -34,8 +36,11 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.kernel.keyfile import keys_in
 from hazina.ledger import Books
-from hazina.payments import Parts, Payments
+from hazina.payments import Nodes, Parts, Payments, Seat
+from hazina.payments.ports import Lightning
 from hazina.safety import Safety
+from hazina.settings import Electrum as ElectrumSettings
+from hazina.settings import Lnd as LndSettings
 from hazina.settings import Settings
 from hazina.watch import Watch
 
@@ -49,7 +54,9 @@ NETWORKS = {
 }
 PRICE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 1.0
+HELD_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
+PROOFS_EVERY_S = 120.0
 CHAIN_EVERY_S = 1.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
@@ -70,11 +77,12 @@ class Bank:
     clock: Clock
     hub: Hub
     books: Books
-    lightning: Lnd
+    nodes: Nodes
     sms: Twilio
     identity: Identity
     factors: Factors
     accounts: Accounts
+    proofs: Proofs
     prices: Prices
     payments: Payments
     safety: Safety
@@ -111,16 +119,18 @@ class Bank:
     def working(self) -> Mapping[str, Background]:
         """What a worker does. Any number of workers may run."""
 
-        async def watch() -> None:
-            await lead(self.db.url, f"watch:{self.lightning.name}", self.payments.watch)
+        def watching(node: Lightning) -> Background:
+            return lambda: lead(self.db.url, f"watch:{node.name}", lambda: self.payments.watch(node))
 
         return {
+            **{f"watch {node.name}": watching(node) for node in self.nodes.all()},
             "prices": lambda: every(PRICE_EVERY_S, "prices", self.prices.refresh),
-            "watch": watch,
+            "held": lambda: every(HELD_EVERY_S, "held", self.payments.decide_held),
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "deposits": lambda: every(CHAIN_EVERY_S, "deposits", self.payments.follow_chain),
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
+            "proofs": lambda: every(PROOFS_EVERY_S, "proofs", self.proofs.sweep),
             "notices": lambda: every(NOTICES_EVERY_S, "notices", self.identity.send_notices),
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
             "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
@@ -130,11 +140,14 @@ class Bank:
 def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Policy | None = None) -> Bank:
     """The bank that ``settings`` describe; nothing is connected yet."""
     clock = clock or DatabaseClock()
-    assert settings.database_url is not None and settings.lnd is not None and settings.twilio is not None
+    assert settings.database_url is not None and settings.lightning and settings.twilio is not None
     assert settings.smtp is not None
     db = Database(settings.database_url.get_secret_value(), settings.database_pool)
 
-    lightning = Lnd.of(settings.lnd, clock)
+    network = NETWORKS[settings.network]
+    lightning = [_node(one, clock) for one in settings.lightning]
+    seats = [Seat(node, one.weight, one.resting) for node, one in zip(lightning, settings.lightning, strict=True)]
+    nodes = Nodes.build(seats, clock, network)
     sms = Twilio.of(settings.twilio)
     feeds = tuple(feed(one.name, one.base_url) for one in settings.price_feeds)
 
@@ -149,6 +162,8 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy(), mail)
     factors, guards = _factors(settings, identity, mail)
     accounts = Accounts(db, clock, identity)
+    proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
+    identity.stepup.provers.update(provers(proofs))
     prices = Prices(db, clock, feeds)
     paying = Payments(
         Parts(
@@ -158,26 +173,27 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
             hub,
             accounts,
             prices,
-            lightning,
-            NETWORKS[settings.network],
+            nodes,
+            network,
             policy or payments.Policy(),
         )
     )
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, prices, watching)
-    closing = (lightning.close, sms.close, *(one.close for one in (*guards, *feeds)))
+    closing = (*(one.close for one in lightning), sms.close, *(one.close for one in (*guards, *feeds)))
     return Bank(
         settings,
         db,
         clock,
         hub,
         books,
-        lightning,
+        nodes,
         sms,
         identity,
         factors,
         accounts,
+        proofs,
         prices,
         paying,
         Safety(db, clock),
@@ -202,6 +218,10 @@ def _factors(settings: Settings, identity: Identity, mail: Smtp) -> tuple[Factor
     factors = Factors.of(identity, mail, phones, bot)
     identity.stepup.provers[FactorKind.TOTP] = factors.totp
     return factors, [one for one in (geetest, turnstile, lookup) if one is not None]
+
+
+def _node(settings: LndSettings | ElectrumSettings, clock: Clock) -> Lnd | Electrum:
+    return Electrum.of(settings, clock) if isinstance(settings, ElectrumSettings) else Lnd.of(settings, clock)
 
 
 def _schedule(

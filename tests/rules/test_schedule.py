@@ -25,7 +25,7 @@ async def test_every_scheduled_task_runs_when_it_should() -> None:
     for task in bank.queue.periodic_registry.periodic_tasks.values():
         first = task.croniter.get_next(datetime, start_time=NOON)
         due[task.task.name] = (first, task.croniter.get_next(datetime, start_time=first))
-    await bank.lightning.close()
+    await bank.closing[0]()
     await bank.sms.close()
     said = {name: (a.strftime("%H:%M:%S"), (b - a).total_seconds()) for name, (a, b) in due.items()}
     assert said == {

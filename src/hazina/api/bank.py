@@ -8,12 +8,12 @@ from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
 from hazina.identity.factors import Factors
+from hazina.identity.proofs import Proofs
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
 from hazina.ledger import Books
-from hazina.payments import Payments
-from hazina.payments.ports import Lightning
+from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
 from hazina.watch import Watch
 
@@ -36,9 +36,11 @@ class Bank(Protocol):
     @property
     def accounts(self) -> Accounts: ...
     @property
+    def proofs(self) -> Proofs: ...
+    @property
     def prices(self) -> Prices: ...
     @property
-    def lightning(self) -> Lightning: ...
+    def nodes(self) -> Nodes: ...
     @property
     def payments(self) -> Payments: ...
     @property

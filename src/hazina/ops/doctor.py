@@ -139,7 +139,7 @@ def clock(place: Place, _: Settings) -> Finding:
 
 def providers(settings: Settings, place: Place) -> Iterator[Finding]:
     """Each provider is asked something harmless."""
-    if settings.wants_sandbox and (settings.lnd is None or settings.twilio is None):
+    if settings.wants_sandbox and (not settings.lightning or settings.twilio is None):
         url = settings.sandbox_url or sandbox.running(settings)
         if url is None:
             mend = "`hazina up` starts it; or set the providers in the settings."

@@ -105,8 +105,8 @@ def built(settings: Settings, place: Place) -> app.Bank:
 
     :raises Trouble: a provider is not set.
     """
-    for name in ("lnd", "twilio"):
-        if getattr(settings, name) is None:
+    for name, there in (("lnd", settings.lightning), ("twilio", settings.twilio)):
+        if not there:
             raise Trouble(
                 f"The settings have no [{name}] section, and no sandbox stands in for it. Add it to "
                 f"{settings.data / 'hazina.toml'}, or run the sandbox (regtest only: `hazina sandbox`)."
@@ -126,13 +126,22 @@ def looks(bank: app.Bank) -> Health:
         if state.current != state.head:
             raise Trouble(f"revision {state.current}, wanted {state.head}")
 
-    async def node() -> None:
-        await bank.lightning.info()
+    def node(name: str) -> Look:
+        async def look() -> None:
+            if not await bank.nodes.up(name):
+                raise Trouble(f"the node {name} cannot be used now")
+
+        return look
+
+    async def any_node() -> None:
+        await bank.nodes.must_be_up()
 
     async def price() -> None:
         await bank.prices.fresh()
 
-    helpful: Mapping[str, Look] = {"lightning": node, "price": price}
+    helpful: dict[str, Look] = {"lightning": any_node, "price": price}
+    if len(bank.nodes.names) > 1:
+        helpful |= {f"lightning {name}": node(name) for name in bank.nodes.names}
     return Health(needed={"database": answering, "migrations": migrated}, helpful=helpful)
 
 

@@ -4,9 +4,11 @@ Owns payments, invoices, deposits, withdrawals and the statement. A payment is d
 (hold or transfer), sent under a lease, and concluded only by what the node says.
 """
 
+from hazina.payments.caps import IN_FLIGHT
 from hazina.payments.checks import checks_since, verify
 from hazina.payments.common import Parts
-from hazina.payments.effects import CLAIMS, EFFECTS
+from hazina.payments.effects import CLAIMS as _CLAIMS
+from hazina.payments.effects import EFFECTS
 from hazina.payments.errors import (
     DustAmount,
     ExchangeUnavailable,
@@ -43,9 +45,12 @@ from hazina.payments.model import (
     State,
     Via,
 )
+from hazina.payments.nodes import Nodes, Seat
 from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
 from hazina.payments.store import invoices_with, sent_with, waiting_since
+
+CLAIMS = (*_CLAIMS, IN_FLIGHT)
 
 __all__ = [
     "CLAIMS",
@@ -67,6 +72,7 @@ __all__ = [
     "Line",
     "LineStatus",
     "NewInvoice",
+    "Nodes",
     "OnchainFee",
     "Parts",
     "Payment",
@@ -76,6 +82,7 @@ __all__ = [
     "Policy",
     "Probe",
     "QuoteExpired",
+    "Seat",
     "SelfPayment",
     "SendInternal",
     "SendInvoice",

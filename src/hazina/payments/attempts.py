@@ -15,7 +15,7 @@ import structlog
 from hazina.accounts import holders
 from hazina.kernel import bolt11
 from hazina.kernel.money import Msats
-from hazina.payments import postings, store
+from hazina.payments import postings, store, store_nodes
 from hazina.payments.common import Parts, party
 from hazina.payments.flow import Event, after
 from hazina.payments.model import Direction, Kind, Payment, State
@@ -26,6 +26,7 @@ log = structlog.get_logger("hazina.payments")
 
 INSIDE_TRIES = 6
 """How often a silent node is asked to cancel its copy of an invoice that is being paid inside."""
+TRUST_S = 30.0
 
 
 async def attempt(parts: Parts, payment_id: UUID) -> Payment:
@@ -46,13 +47,40 @@ async def attempt(parts: Parts, payment_id: UUID) -> Payment:
     return payment
 
 
+async def trusted(parts: Parts, name: str, *, fresh: bool = False) -> bool:
+    """Does the node still know the last payment that it surely made? One that does not has lost its records: that
+    it knows nothing of a payment proves nothing then, and nothing is sent by it. Looked at now and then, and
+    (``fresh``) whenever its not knowing would decide."""
+    pulse = parts.nodes.pulses.get(name)
+    if pulse is None:
+        return False
+    if not fresh and parts.clock.steady() - pulse.trusted_at < TRUST_S:
+        return not pulse.forgot
+    async with parts.db.reading() as tx:
+        canary = await store_nodes.canary(tx, name)
+    if canary is not None:
+        try:
+            found = await parts.nodes.of(name).outgoing(canary)
+        except (NodeSilent, NodeRefused):
+            return False
+        pulse.forgot = found.state is not OutgoingState.SUCCEEDED
+        if pulse.forgot:
+            log.error("node_forgot", node=name, paid_hash=canary.hex(), says=found.state.value)
+    pulse.trusted_at = parts.clock.steady()
+    return not pulse.forgot
+
+
 async def _send(parts: Parts, payment: Payment) -> None:
-    """Take the lease, then hand the payment to the node. The credential ends with the lease, so a call
+    """Take the lease, then hand the payment to its node. The credential ends with the lease, so a call
     that was delayed on its way is refused by the node itself. While Lightning is closed the money waits
     where it is."""
     now, policy = parts.clock.now(), parts.policy
-    assert payment.expires_at is not None and payment.payment_request is not None
-    if now >= payment.expires_at:
+    assert payment.expires_at is not None and payment.payment_request is not None and payment.node is not None
+    again = payment.state is State.SENT
+    if not await trusted(parts, payment.node, fresh=again):
+        await _look_later(parts, payment)
+        return
+    if now >= payment.expires_at + (timedelta(seconds=policy.lease_margin_s) if again else timedelta(0)):
         await _conclude(parts, payment, Event.FAIL, reason=Reason.EXPIRED.value)
         return
     until = now + timedelta(seconds=policy.lease_s)
@@ -62,12 +90,14 @@ async def _send(parts: Parts, payment: Payment) -> None:
             await store.look_again(tx, payment.id, now + timedelta(seconds=policy.closed_look_s))
             return
         mine = await store.take_lease(tx, payment.id, payment.state, now, until, look_at)
+        if mine:
+            await store_nodes.call_begins(tx, payment.id)
     if not mine:
         return
     invoice = bolt11.decode(payment.payment_request)
     amount = Msats(payment.amount) if invoice.amount_msat is None else None
     try:
-        answer = await parts.lightning.pay(
+        answer = await parts.nodes.of(payment.node).pay(
             payment.payment_request,
             amount=amount,
             fee_max=Msats(payment.fee_max - payment.bank_fee),
@@ -86,6 +116,7 @@ async def _send(parts: Parts, payment: Payment) -> None:
     over, soon = now - timedelta(seconds=policy.lease_margin_s), now + timedelta(seconds=policy.look_first_s)
     async with parts.db.transaction() as tx:  # our one call has arrived: nobody need wait for it any more
         await store.end_lease(tx, payment.id, until, over, soon)
+        await store_nodes.call_answered(tx, payment.id)
     await _look(parts, await _read(parts, payment.id))
 
 
@@ -102,11 +133,11 @@ async def _look(parts: Parts, payment: Payment) -> None:
     node never heard of may reach it yet."""
     if payment.state.final:
         return
-    assert payment.payment_hash is not None and payment.lease_until is not None
+    assert payment.payment_hash is not None and payment.lease_until is not None and payment.node is not None
     now, policy = parts.clock.now(), parts.policy
     over = now >= payment.lease_until + timedelta(seconds=policy.lease_margin_s)  # before the node is asked
     try:
-        news = await parts.lightning.outgoing(payment.payment_hash)
+        news = await parts.nodes.of(payment.node).outgoing(payment.payment_hash)
     except (NodeSilent, NodeRefused) as error:
         log.warning("payment_not_seen", payment=str(payment.id), why=str(error)[:200])
         await _look_later(parts, payment)
@@ -116,6 +147,9 @@ async def _look(parts: Parts, payment: Payment) -> None:
     elif not over:
         return
     elif news.state is OutgoingState.FAILED:
+        if await _may_arrive(parts, payment):
+            await _look_later(parts, payment)
+            return
         await _conclude(parts, payment, Event.FAIL, reason=(news.reason or Reason.OTHER).value)
     elif news.state is OutgoingState.UNKNOWN:
         await _send(parts, payment)
@@ -123,6 +157,18 @@ async def _look(parts: Parts, payment: Payment) -> None:
         when = parts.clock.now() + postings.look_after(payment.attempts, policy.look_first_s, policy.look_max_s)
         async with parts.db.transaction() as tx:
             await store.look_when_due(tx, payment.id, now, when)
+
+
+async def _may_arrive(parts: Parts, payment: Payment) -> bool:
+    """Can a call still be on its way to a node that does not refuse late ones? Not when each was answered, and not
+    when the invoice has expired: no node pays such."""
+    assert payment.node is not None and payment.expires_at is not None
+    if parts.nodes.of(payment.node).can.fenced:
+        return False
+    if parts.clock.now() >= payment.expires_at + timedelta(seconds=parts.policy.lease_margin_s):
+        return False
+    async with parts.db.reading() as tx:
+        return await store_nodes.calls_unanswered(tx, payment.id) > 0
 
 
 async def _look_later(parts: Parts, payment: Payment) -> None:
@@ -172,8 +218,9 @@ async def _conclude(
 async def _close_inside(parts: Parts, payment: Payment) -> None:
     """Cancel the node's copy of the invoice, then credit the payee. Giving up is safe at any time."""
     assert payment.payment_hash is not None and payment.to_wallet_id is not None and payment.wallet_id is not None
+    assert payment.node is not None
     try:
-        answer = await parts.lightning.cancel(payment.payment_hash)
+        answer = await parts.nodes.of(payment.node).cancel(payment.payment_hash)
     except (NodeSilent, NodeRefused):
         if payment.attempts >= INSIDE_TRIES:
             await _conclude(parts, payment, Event.FAIL, reason="node_away")

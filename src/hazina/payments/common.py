@@ -26,21 +26,14 @@ from hazina.payments.errors import (
     InvoiceAlreadyPaid,
     InvoiceClosed,
     KeyReused,
-    LightningUnavailable,
+    LightningBusy,
     LimitExceeded,
     PaymentInProgress,
+    TooManyInFlight,
 )
 from hazina.payments.model import InvoiceState, Party, Policy
-from hazina.payments.ports import Lightning, NodeRefused, NodeSilent
+from hazina.payments.nodes import Nodes
 from hazina.safety import SafeMode
-
-
-@dataclass(slots=True)
-class Pulse:
-    """When the node last answered: a look a second is enough, however many payments ask."""
-
-    at: float = -1e9
-    up: bool = False
 
 
 @dataclass(slots=True)
@@ -61,11 +54,10 @@ class Parts:
     hub: Hub
     accounts: Accounts
     prices: Prices
-    lightning: Lightning
+    nodes: Nodes
     network: Network
     policy: Policy = field(default_factory=Policy)
     chain: Chain | None = None  # None: this bank has no Bitcoin node
-    pulse: Pulse = field(default_factory=Pulse)
     flows: Flows = field(default_factory=Flows)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)  # keeps them from being collected
 
@@ -74,19 +66,6 @@ class Parts:
         if self.chain is None:
             raise OnchainUnavailable()
         return self.chain
-
-    async def node_is_up(self) -> None:
-        """Raises LightningUnavailable before anything is moved. A payment sent to a node that cannot see
-        the chain may hang for ever, so nothing is sent while it does not answer."""
-        now = self.clock.steady()
-        if now - self.pulse.at > 1:
-            try:
-                self.pulse.up = (await self.lightning.info()).synced
-            except (NodeSilent, NodeRefused):
-                self.pulse.up = False
-            self.pulse.at = self.clock.steady()
-        if not self.pulse.up:
-            raise LightningUnavailable()
 
     async def refuse(self, result: Result, src: int, asset: Asset, wanted: int) -> Refusal:
         """The name of why the books refused a unit that moves a customer's money."""
@@ -126,6 +105,8 @@ def claim_refusal(result: Result) -> Refusal:
         return StepUpRefused()
     if result.claim == "leaving":
         return SafeMode(rail=detail.get("rail"))
+    if result.claim == "in_flight":
+        return LightningBusy() if detail.get("of") == "node" else TooManyInFlight()
     if result.claim == "payment_hash":
         return PaymentInProgress()
     if result.claim == "invoice_state":

@@ -149,6 +149,20 @@ class LightningUnavailable(Refusal):
     message = "The bank's Lightning node is away. Nothing was moved."
 
 
+class TooManyInFlight(Refusal):
+    code = "TOO_MANY_IN_FLIGHT"
+    kind = Kind.LIMIT
+    blink = "TRANSACTION_RESTRICTED"
+    message = "Too many of your Lightning payments are still on their way. Nothing was moved; try again when they end."
+
+
+class LightningBusy(Refusal):
+    code = "LIGHTNING_BUSY"
+    kind = Kind.BUSY
+    blink = "LND_OFFLINE"
+    message = "The bank's Lightning node has as many payments on their way as it may. Nothing was moved; try again."
+
+
 class PaymentUnknown(Refusal):
     code = "PAYMENT_UNKNOWN"
     kind = Kind.MISSING

@@ -47,6 +47,7 @@ class InvoiceState(IntEnum):
     CLOSING = 1  # being paid inside: the node's copy is cancelled first
     PAID = 2
     CANCELLED = 3
+    TAKING = 4  # what it holds is being taken: decided, and not to be refused any more
 
 
 class Via(IntEnum):
@@ -90,6 +91,10 @@ class Policy:
     expiry_amount_minutes: int = 240
     expiry_no_amount_minutes: int = 120
     expiry_max_minutes: int = 1440
+    in_flight_max: int = 50  # Lightning payments of one customer that have not ended
+    node_in_flight_max: int = 400  # and of one node; a channel of Lightning carries 483
+    stuck_after_s: int = 3600  # a payment that is on its way for so long is an alarm
+    flagged: frozenset[bytes] = frozenset()  # public keys of nodes that are not probed
     fees: Schedule = field(default_factory=lambda: DEFAULT)  # the bank's own
     onchain_sats_min: int = 5_000  # smaller withdrawals are dust, smaller deposits are kept
     miner_share_max_basis_points: int = 5_000  # the miners' fee may be half of what is sent, at most
@@ -150,13 +155,15 @@ class SendOnchain:
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """Ask for money over Lightning. ``amount`` None: the payer chooses."""
+    """Ask for money over Lightning. ``amount`` None: the payer chooses. ``take_within_s``: money that comes later
+    than that is given back (a price lock), so it is held first; None: taken whenever it comes."""
 
     wallet_id: UUID
     amount: Msats | None = None
     memo: str | None = None
     expires_in_minutes: int | None = None
     external_id: str | None = None
+    take_within_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

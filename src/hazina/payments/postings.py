@@ -341,11 +341,13 @@ def receive(payment: Payment, line: Line, invoice: Invoice, arrived: Msats, now:
     if rest:
         legs.append(transfer(BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, rest))
     shown = (payment_row(payment, now, None), line_row(line), line_fact(line)) if whole else ()
+    first = invoice.state is not InvoiceState.PAID  # else it was paid inside as well: this is the customer's, too
+    paid = (_invoice_paid(invoice.payment_hash, arrived.n, now), _invoice_fact(invoice.payment_hash)) if first else ()
     return Unit(
         id=payment.id,
         txn=Txn(payment.id, payment.kind, tuple(legs), payment.price, {"node": invoice.node}),
-        claims=(invoice_claim(invoice.payment_hash, invoice.state, InvoiceState.PAID),),
-        rows=(*shown, _invoice_paid(invoice.payment_hash, arrived.n, now), _invoice_fact(invoice.payment_hash)),
+        claims=(invoice_claim(invoice.payment_hash, invoice.state, InvoiceState.PAID),) if first else (),
+        rows=(*shown, *paid),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 from hazina.access import Caller
@@ -15,6 +16,9 @@ from hazina.payments.model import Policy, Probe, fee_ceiling
 from hazina.payments.ports import NodeRefused, NodeSilent
 from hazina.payments.reading import amount_to_pay, read_invoice
 
+PROBE_SLACK_S = 5.0
+"""The node keeps the time of a probe itself; this is for one that does not."""
+
 
 def own_fee(amount: Msats, payer: Holder, price: Price | None, policy: Policy) -> Msats:
     """What the bank itself asks for a payment over Lightning, whole satoshi."""
@@ -24,8 +28,9 @@ def own_fee(amount: Msats, payer: Holder, price: Price | None, policy: Policy) -
 
 
 async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | None) -> Probe:
-    """What paying this invoice will cost at most. The answer is kept for a few minutes as the ceiling of
-    the payment, so that the customer never pays more than was shown."""
+    """What paying this invoice will cost at most. Destinations that are flagged and nodes that cannot probe give
+    the ceiling. The answer is kept for a few minutes as the ceiling of the payment, so that the customer never
+    pays more than was shown."""
     reading = read_invoice(text, parts.network)
     invoice = reading.says
     amount = amount_to_pay(invoice, wished)
@@ -39,14 +44,17 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
         raise InvoiceExpired()
     if ours is not None:
         return Probe(Msats(0))
-    await parts.node_is_up()
     ceiling = fee_ceiling(amount, parts.policy)
     own = own_fee(amount, payer, await parts.prices.latest(), parts.policy)
+    node = await parts.nodes.for_sending(invoice.payment_hash, amount + ceiling, any_amount=invoice.amount_msat is None)
+    if invoice.payee in parts.policy.flagged or not node.can.quote:
+        return Probe(ceiling + own)
     try:
-        found = await parts.lightning.quote(
-            reading.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
-        )
-    except (NodeSilent, NodeRefused):
+        async with asyncio.timeout(parts.policy.probe_timeout_s + PROBE_SLACK_S):
+            found = await node.quote(
+                reading.text, amount if invoice.amount_msat is None else None, parts.policy.probe_timeout_s
+            )
+    except (NodeSilent, NodeRefused, TimeoutError):
         found = None
     if found is None:
         return Probe(ceiling + own, NoRoute("No way to the recipient was found yet. Nothing was moved."))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import secrets
 from datetime import timedelta
@@ -21,7 +22,7 @@ from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import UUID, new_id
 from hazina.kernel.money import Asset
 from hazina.ledger import BANK
-from hazina.payments import postings, store
+from hazina.payments import postings, store, store_nodes
 from hazina.payments.attempts import take_news
 from hazina.payments.common import Parts, may_move, own_wallet, party
 from hazina.payments.errors import (
@@ -46,7 +47,16 @@ from hazina.payments.model import (
     positive,
     split_receipt,
 )
-from hazina.payments.ports import AlreadySettled, Change, Incoming, IncomingState, NodeRefused, NodeSilent
+from hazina.payments.ports import (
+    AlreadySettled,
+    Change,
+    Incoming,
+    IncomingState,
+    Issued,
+    Lightning,
+    NodeRefused,
+    NodeSilent,
+)
 
 log = structlog.get_logger("hazina.payments")
 
@@ -75,22 +85,37 @@ async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invo
         raise ExchangeUnavailable()
     life = expiry(wish.expires_in_minutes, wish.amount is not None, parts.policy)
     preimage, now = secrets.token_bytes(32), parts.clock.now()
-    try:
-        issued = await parts.lightning.issue(
-            preimage=preimage, amount=wish.amount, description=wish.memo or "", expiry_s=int(life.total_seconds())
-        )
-    except (NodeSilent, NodeRefused) as error:
-        raise LightningUnavailable() from error
+    node, issued = await _issue(parts, wish, preimage, life)
     invoice = Invoice(
-        new_id(), issued.payment_hash, issued.bolt11, issued.payment_secret, preimage, holder.wallet.id,
-        caller.account_id, parts.lightning.name, wish.amount, wish.memo, wish.external_id or issued.payment_hash.hex(),
-        InvoiceState.OPEN, now, now + life,
+        new_id(), issued.payment_hash, issued.bolt11, issued.payment_secret, issued.preimage or preimage,
+        holder.wallet.id, caller.account_id, node, wish.amount, wish.memo,
+        wish.external_id or issued.payment_hash.hex(), InvoiceState.OPEN, now, now + life,
     )  # fmt: skip
     async with parts.db.transaction() as tx:
         added = await store.add_invoice(tx, invoice)
+        if added and wish.take_within_s is not None:
+            until = now + timedelta(seconds=wish.take_within_s)
+            await store_nodes.add_held(tx, store_nodes.Held(issued.payment_hash, until))
     if not added:  # the same external id at the same moment; the node's copy was never shown to anyone
         raise ExternalIdTaken()
     return invoice
+
+
+async def _issue(parts: Parts, wish: NewInvoice, preimage: bytes, life: timedelta) -> tuple[str, Issued]:
+    """At a node that takes new work, by its name. Money that may have to be refused is asked for with a hold
+    invoice, all other with a plain one."""
+    hold = wish.take_within_s is not None
+    payment_hash = hashlib.sha256(preimage).digest()
+    node = await parts.nodes.for_receiving(payment_hash, wish.amount, hold=hold)
+    memo, expiry_s = wish.memo or "", int(life.total_seconds())
+    try:
+        if hold:
+            return node.name, await node.issue_hold(
+                payment_hash=payment_hash, amount=wish.amount, description=memo, expiry_s=expiry_s
+            )
+        return node.name, await node.issue(preimage=preimage, amount=wish.amount, description=memo, expiry_s=expiry_s)
+    except (NodeSilent, NodeRefused) as error:
+        raise LightningUnavailable() from error
 
 
 async def cancel_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_hash: bytes) -> None:
@@ -101,7 +126,7 @@ async def cancel_invoice(parts: Parts, caller: Caller, wallet_id: UUID, payment_
     if invoice.status_at(parts.clock.now()) != "PENDING" or invoice.state is not InvoiceState.OPEN:
         raise InvoiceClosed()
     try:
-        answer = await parts.lightning.cancel(payment_hash)
+        answer = await parts.nodes.of(invoice.node).cancel(payment_hash)
     except (NodeSilent, NodeRefused) as error:
         raise LightningUnavailable() from error
     if isinstance(answer, AlreadySettled):
@@ -148,52 +173,62 @@ def hash_of(payment_request: str) -> bytes:
 # --- the watch --------------------------------------------------------------------------------------
 
 
-def reader(parts: Parts) -> str:
-    return f"node:{parts.lightning.name}"
+def reader(node: str) -> str:
+    return f"node:{node}"
 
 
-async def watch(parts: Parts) -> None:
-    """Follow the node for ever, from the stored cursor."""
+async def watch(parts: Parts, node: Lightning) -> None:
+    """Follow a node for ever, from the stored cursor."""
     while True:
         try:
             async with parts.db.reading() as tx:
-                cursor = await store.cursor(tx, reader(parts))
-            async with contextlib.aclosing(parts.lightning.changes(cursor)) as changes:
+                cursor = await store.cursor(tx, reader(node.name))
+            async with contextlib.aclosing(node.changes(cursor)) as changes:
                 async for change in changes:
-                    await take(parts, change)
+                    await take(parts, node.name, change)
         except (NodeSilent, NodeRefused) as error:
-            log.warning("node_not_followed", node=parts.lightning.name, why=str(error)[:200])
+            log.warning("node_not_followed", node=node.name, why=str(error)[:200])
         except Exception:
-            log.exception("watch_stumbled", node=parts.lightning.name)
+            log.exception("watch_stumbled", node=node.name)
         await asyncio.sleep(WATCH_PAUSE_S)
 
 
 async def sweep(parts: Parts) -> None:
-    """List what was settled since the cursor and book it: what the watch missed while it was away, and
-    in the small gap at the start of a subscription."""
-    async with parts.db.reading() as tx:
-        cursor = await store.cursor(tx, reader(parts))
-    for change in await parts.lightning.settled_since(cursor):
-        await take(parts, change)
+    """List what was settled on each node since its cursor and book it: what the watch missed while it was away,
+    and in the small gap at the start of a subscription. A node that is away keeps the others from nothing."""
+    silent: Exception | None = None
+    for node in parts.nodes.all():
+        async with parts.db.reading() as tx:
+            cursor = await store.cursor(tx, reader(node.name))
+        try:
+            for change in await node.settled_since(cursor):
+                await take(parts, node.name, change)
+        except (NodeSilent, NodeRefused) as error:
+            silent = error
+    if silent is not None:
+        raise silent
 
 
-async def take(parts: Parts, change: Change) -> None:
-    """Book one piece of news, then remember the place. News may come twice."""
+async def take(parts: Parts, node: str, change: Change) -> None:
+    """Book one piece of news, then remember the place. News may come twice, and counts only from the node that the
+    payment or the invoice belongs to."""
     if isinstance(change.item, Incoming):
         if change.item.state is IncomingState.SETTLED:
-            await credit(parts, change.item)
+            await credit(parts, node, change.item)
     else:
         async with parts.db.reading() as tx:
             payment = await store.payment_of_hash(tx, change.item.payment_hash)
-        if payment is not None and payment.kind is Kind.LN_OUT and payment.state is State.SENT:
+        if payment is not None and payment.kind is Kind.LN_OUT and payment.state is State.SENT and payment.node == node:
             await take_news(parts, payment, change.item)
     if change.cursor is not None:
         async with parts.db.transaction() as tx:
-            await store.keep_cursor(tx, reader(parts), change.cursor)
+            await store.keep_cursor(tx, reader(node), change.cursor)
 
 
-async def credit(parts: Parts, news: Incoming) -> None:
+async def credit(parts: Parts, node: str, news: Incoming) -> None:
     """Credit what arrived, once per hash, whatever we thought of the invoice meanwhile: the money is here.
+    That holds for more than was asked, for an invoice that has expired or was cancelled, and for one that was
+    paid inside as well. Less than was asked the node does not settle.
 
     An invoice that a payer inside had just claimed (``CLOSING``) is taken over: that payer's attempt to
     settle loses its claim and is given back.
@@ -202,12 +237,13 @@ async def credit(parts: Parts, news: Incoming) -> None:
         async with parts.db.reading() as tx:
             invoice = await store.invoice(tx, news.payment_hash)
             holder = (await holders(tx, [invoice.wallet_id]))[invoice.wallet_id] if invoice else None
-        if invoice is None or holder is None:
-            log.warning("foreign_invoice_settled", node=parts.lightning.name, hash=news.payment_hash.hex())
-            return
-        if invoice.state is InvoiceState.PAID:
+            booked = await store.payment(tx, postings.receipt_id(news.payment_hash)) is not None
+        if invoice is None or holder is None or invoice.node != node:
+            log.warning("foreign_invoice_settled", node=node, hash=news.payment_hash.hex())
             return
         whole, _rest = split_receipt(news.received)
+        if booked or (invoice.state is InvoiceState.PAID and not whole):
+            return
         now, me = parts.clock.now(), party(holder)
         payment = Payment(
             postings.receipt_id(news.payment_hash), Kind.LN_IN, State.PAID, Asset.BTC, whole.n, 0,

@@ -19,14 +19,15 @@ from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Msats
 from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
-from hazina.payments import postings, store
-from hazina.payments.attempts import attempt
+from hazina.payments import caps, postings, store, store_nodes
+from hazina.payments.attempts import attempt, trusted
 from hazina.payments.common import Parts, may_move, mine, own_wallet, party, spending
 from hazina.payments.errors import (
     ExchangeUnavailable,
     InvoiceAlreadyPaid,
     InvoiceExpired,
     InvoiceUnreadable,
+    LightningUnavailable,
     NoRoute,
     PaymentFailed,
     PaymentInProgress,
@@ -162,15 +163,15 @@ async def _send_out(
     amount: Msats,
     quoted: Msats | None,
 ) -> Sent:
-    await parts.node_is_up()
     price, now = await parts.prices.latest(), parts.clock.now()
     ceiling = quoted if quoted is not None else fee_ceiling(amount, parts.policy)
     own = own_fee(amount, payer, price, parts.policy)
     fee_max = Msats.from_sats((amount + ceiling + own).sats_ceil) - amount  # customers pay whole satoshi
+    node = await _node_for(parts, reading, amount + fee_max)
     payment = Payment(
         new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, fee_max.n,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
-        payment_hash=reading.says.payment_hash, payment_request=reading.text, node=parts.lightning.name,
+        payment_hash=reading.says.payment_hash, payment_request=reading.text, node=node,
         memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
         bank_fee=own.n,
     )  # fmt: skip
@@ -183,12 +184,27 @@ async def _send_out(
         *key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
         *spending(parts, caller, payer, LimitKind.WITHDRAWAL, amount, price, order.fingerprint(), to),
         leaving(Rail.LIGHTNING),
+        caps.in_flight(payment, parts.policy),
         postings.hash_claim(payment),
     ]
     result = await parts.books.commit(postings.set_aside(payment, line, claims, now, _first_look(parts, now)))
     if not result.ok:
         return await replay_or_refuse(parts, caller, result, payment)
     return await _await_outcome(parts, caller, payment.id)
+
+
+async def _node_for(parts: Parts, reading: Reading, amount: Msats) -> str:
+    """The node that will make this payment; one on which it failed before comes last. Raises
+    LightningUnavailable, also while no node that is up can be trusted."""
+    payment_hash = reading.says.payment_hash
+    async with parts.db.reading() as tx:
+        failed = await store_nodes.failed_on(tx, payment_hash)
+    any_amount = reading.says.amount_msat is None
+    for _ in parts.nodes.names:
+        node = await parts.nodes.for_sending(payment_hash, amount, avoid=failed, any_amount=any_amount)
+        if await trusted(parts, node.name):
+            return node.name
+    raise LightningUnavailable()
 
 
 async def _send_inside(

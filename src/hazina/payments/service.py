@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from hazina.access import Caller
@@ -16,16 +17,18 @@ from hazina.payments import (
     attempts,
     deposits,
     following,
+    held,
     postings,
     quotes,
     receiving,
     sending,
     store,
+    store_nodes,
     store_onchain,
     withdrawals,
 )
 from hazina.payments.common import Parts, may_move, party
-from hazina.payments.errors import LightningUnavailable, PaymentUnknown, WrongCurrency
+from hazina.payments.errors import PaymentUnknown, WrongCurrency
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -44,6 +47,12 @@ from hazina.payments.model import (
     memo_fits,
     positive,
 )
+from hazina.payments.nodes import NodeStanding
+from hazina.payments.ports import Lightning
+from hazina.payments.store_nodes import UnderWay
+
+AGES_S = (60, 600, 86_400)
+STUCK_SHOWN = 50
 
 
 class Payments:
@@ -172,9 +181,13 @@ class Payments:
         """Look at open payments whose time has come; how many there were."""
         return await attempts.reconcile(self.parts)
 
-    async def watch(self) -> None:
-        """Follow the node for ever."""
-        await receiving.watch(self.parts)
+    async def watch(self, node: Lightning) -> None:
+        """Follow a node for ever."""
+        await receiving.watch(self.parts, node)
+
+    async def decide_held(self) -> int:
+        """Take or give back what hold invoices hold; how many were decided."""
+        return await held.decide(self.parts)
 
     async def sweep(self) -> None:
         """Book receipts that the watch may have missed; forget old fee quotes."""
@@ -188,11 +201,24 @@ class Payments:
 
     async def lightning_is_up(self) -> bool:
         """Does the node answer, and see the chain? Asked at most once a second."""
-        try:
-            await self.parts.node_is_up()
-        except LightningUnavailable:
-            return False
-        return True
+        return await self.parts.nodes.any_up()
+
+    async def nodes(self) -> list[NodeStanding]:
+        """Every Lightning node as the bank sees it now."""
+        return await self.parts.nodes.standing()
+
+    async def under_way(self) -> list[UnderWay]:
+        """Payments that went to a node and have not ended, by node and age: for the figures."""
+        async with self.parts.db.reading() as tx:
+            return await store_nodes.under_way(
+                tx, self.parts.clock.now(), (0, *AGES_S, self.parts.policy.stuck_after_s)
+            )
+
+    async def stuck(self) -> list[Payment]:
+        """Payments that are on their way for longer than they should be, oldest first."""
+        async with self.parts.db.reading() as tx:
+            before = self.parts.clock.now() - timedelta(seconds=self.parts.policy.stuck_after_s)
+            return [one for one in await store.waiting_since(tx, before, STUCK_SHOWN) if one.kind is Kind.LN_OUT]
 
     async def open_payments(self) -> list[tuple[str, int, float]]:
         """Kind and state, how many, age of the oldest in seconds: for the figures."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from hazina.payments.ports import Incoming, Listing, NodeRefused, NodeSilent, Ou
 from hazina.safety import Rail
 from hazina.watch import store, truth
 from hazina.watch.model import BY_CHECK, INVARIANTS, PLAIN, Breach, Invariant, Money, Report, Standing, State
-from hazina.watch.truth import Item, Place
+from hazina.watch.truth import Item, Place, Read
 
 log = structlog.get_logger("hazina.watch")
 
@@ -33,6 +33,7 @@ HANGING_MAX = 50
 FACTS_WAIT_MAX_S = 60.0
 ENTRIES_PAGE = 10_000
 BOOKS = "watch:books"
+NODES = "watch:nodes"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 OWN = {
     Asset.BTC: (
@@ -60,11 +61,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """``listing``: the node's own lists. ``name`` of the node is part of where its place is kept."""
+    """``listings``: the own lists of every node, by names that never change."""
 
     db: Database
     clock: Clock
-    listing: Listing
+    listings: Sequence[Listing]
 
     # -- every minute ---------------------------------------------------------------------------
 
@@ -137,17 +138,24 @@ class Watch:
 
     # -- the node -------------------------------------------------------------------------------
 
-    @property
-    def _reader(self) -> str:
-        return f"watch:node:{self.listing.name}"
+    async def _place(self, tx: Tx) -> Place | None:
+        """Of the comparison with the nodes; a bank that had one node kept it under that node's name."""
+        if kept := await store.place(tx, NODES):
+            return Place.of(kept)
+        for one in self.listings:
+            if kept := await store.place(tx, f"watch:node:{one.name}"):
+                cursors = {name: kept.pop(name) for name in ("settled", "paid", "counted")}
+                return Place.of({**kept, "nodes": {one.name: cursors}})
+        return None
 
     async def _node(self, found: Found) -> None:
-        """The books first, then the node: so the node can only be ahead."""
+        """The books first, then the nodes: so the nodes can only be ahead. One that does not answer leaves all
+        unknown: what the others did cannot be told from what it did."""
         account = int(BANK.LIGHTNING_BTC)
         async with self.db.transaction() as tx:
             await _one_snapshot(tx)
-            kept = await store.place(tx, self._reader)
-            place = Place.of(kept) if kept else Place()
+            kept = await self._place(tx)
+            place = kept or Place()
             now_at = (await ledger.balances(tx, [account]))[account]
             booked: dict[str, int] = {}
             seq = place.seq
@@ -156,16 +164,22 @@ class Watch:
                 for entry in page:
                     if entry.amount:
                         booked[str(entry.txn)] = booked.get(str(entry.txn), 0) + entry.amount
-        place, did = await self._did(place, from_now=kept is None and now_at.seq == 0)
-        place, checks = truth.compare(replace(place, seq=seq), booked, now_at.balance, did, self.clock.now())
+        did: list[Item] = []
+        nodes = dict(place.nodes)
+        for listing in self.listings:
+            new = listing.name not in nodes and (kept is not None or now_at.seq == 0)
+            nodes[listing.name], its = await self._did(listing, nodes.get(listing.name, Read()), from_now=new)
+            did += its
+        place = replace(place, seq=seq, nodes=nodes)
+        place, checks = truth.compare(place, booked, now_at.balance, did, self.clock.now())
         found.checks += checks
-        found.places[self._reader] = place.as_json()
+        found.places[NODES] = place.as_json()
 
-    async def _did(self, place: Place, *, from_now: bool) -> tuple[Place, list[Item]]:
-        """What the node did since ``place``. ``from_now``: books that never moved anything leave out what
-        the node did before them."""
-        settled = await self.listing.settled_since(place.settled)
-        paid = await self.listing.paid_since(place.paid)
+    async def _did(self, listing: Listing, read: Read, *, from_now: bool) -> tuple[Read, list[Item]]:
+        """What a node did since it was ``read``. ``from_now``: of a node that is new to these books, what it did
+        before them is left out."""
+        settled = await listing.settled_since(read.settled)
+        paid = await listing.paid_since(read.paid)
         came = {c.item.payment_hash: -c.item.received.n for c in settled if isinstance(c.item, Incoming)}
         left = {one.payment_hash: one.amount.n + one.fee.n for one in paid.items if one.amount and one.fee is not None}
         async with self.db.transaction() as tx:
@@ -174,13 +188,12 @@ class Watch:
         items = [Item(h.hex(), msat, (str(payments.receipt_id(h)),) if h in ours else ()) for h, msat in came.items()]
         for payment_hash, msat in left.items():
             names = tuple(str(payments.settlement_id(id_)) for id_ in sent.get(payment_hash, ()))
-            if payment_hash.hex() not in place.counted:
+            if payment_hash.hex() not in read.counted:
                 items.append(Item(payment_hash.hex(), msat, names))
-        moved = replace(
-            place,
-            settled=settled[-1].cursor if settled else place.settled,
-            paid=paid.cursor,
-            counted=tuple(sorted(payment_hash.hex() for payment_hash in paid.again)),
+        moved = Read(
+            settled[-1].cursor if settled else read.settled,
+            paid.cursor,
+            tuple(sorted(payment_hash.hex() for payment_hash in paid.again)),
         )
         return moved, [item for item in items if item.names or not from_now]
 
@@ -192,7 +205,7 @@ class Watch:
         hanging = []
         for payment in waiting:
             if payment.state is payments.State.SENT and payment.payment_hash is not None:
-                news = await self.listing.outgoing(payment.payment_hash)
+                news = await self._listing(payment.node).outgoing(payment.payment_hash)
                 if news.state is not OutgoingState.UNKNOWN and news.parts != 0:
                     continue  # parts are on their way, or the end is about to be booked
             elif closed is not None:
@@ -201,6 +214,12 @@ class Watch:
         found.checks.append(
             checked("no-orphan-pending", "No payment waits without money on its way.", len(waiting), hanging)
         )
+
+    def _listing(self, name: str | None) -> Listing:
+        found = next((one for one in self.listings if one.name == name), None)
+        if found is None:
+            raise NodeSilent(f"the settings name no node {name}")
+        return found
 
     async def _flows(self, found: Found) -> None:
         async with self.db.transaction() as tx:
@@ -218,9 +237,9 @@ class Watch:
             if breach.closure_id in lifted:
                 at, by = lifted[breach.closure_id]
                 await store.end_breach(tx, breach.id, at, by)
-                if breach.check == "node-total" and (kept := await store.place(tx, self._reader)):
-                    accepted = truth.lifted(Place.of(kept), breach.offending[0]["gap_msat"])
-                    await store.keep_place(tx, self._reader, accepted.as_json())
+                if breach.check == "node-total" and (kept := await self._place(tx)):
+                    accepted = truth.lifted(kept, breach.offending[0]["gap_msat"])
+                    await store.keep_place(tx, NODES, accepted.as_json())
 
     async def _record(self, found: Found) -> list[Breach]:
         """Breaches, closures, states and places, in one commit."""

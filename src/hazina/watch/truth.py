@@ -36,14 +36,22 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far both sides were compared. ``settled``, ``paid``: the node's cursors; ``counted``: hashes behind
-    ``paid`` that are counted already; ``seq``: the books' entry; ``node_msat``: all that the node did;
-    ``waiting``: what the books do not have yet; ``accepted``: the difference that operators lifted."""
+class Read:
+    """How far one node was read. ``settled``, ``paid``: its cursors; ``counted``: hashes behind ``paid`` that are
+    counted already."""
 
     settled: str | None = None
     paid: str | None = None
     counted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far both sides were compared. ``nodes``: how far each was read; ``seq``: the books' entry; ``node_msat``:
+    all that the nodes did; ``waiting``: what the books do not have yet; ``accepted``: the difference that operators
+    lifted."""
+
+    nodes: Mapping[str, Read] = field(default_factory=dict)
     seq: int = 0
     node_msat: int = 0
     waiting: tuple[Item, ...] = field(default=())
@@ -55,7 +63,8 @@ class Place:
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Place:
         waiting = tuple(Item(**{**item, "names": tuple(item["names"])}) for item in value["waiting"])
-        return cls(**{**value, "counted": tuple(value["counted"]), "waiting": waiting})
+        nodes = {name: Read(one["settled"], one["paid"], tuple(one["counted"])) for name, one in value["nodes"].items()}
+        return cls(**{**value, "nodes": nodes, "waiting": waiting})
 
 
 def lifted(place: Place, gap_msat: int) -> Place:
@@ -68,7 +77,7 @@ def compare(
     place: Place, booked: Mapping[str, int], balance_msat: int, did: Iterable[Item], now: datetime
 ) -> tuple[Place, list[Check]]:
     """``booked``: what the books have since ``place``, by transaction; ``did``: what the node did since.
-    The next place (its cursors are the caller's to set), and two checks."""
+    The next place (the caller sets how far the nodes were read), and two checks."""
     new = [replace(item, seen_at=now.isoformat()) for item in did]
     node_msat = place.node_msat + sum(item.msat for item in new)
     waiting = {item.key: item for item in (*place.waiting, *new)}

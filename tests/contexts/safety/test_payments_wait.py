@@ -39,7 +39,7 @@ async def test_nothing_leaves_and_all_else_goes_on(whole: Whole, payer: Person, 
         await payer.pay(invoice, key="k")
     assert refused.value.code == "SAFE_MODE" and "Nothing was moved" in str(refused.value)
     assert await payer.sats() == before
-    known = await whole.bank.lightning.outgoing(decode(invoice).payment_hash)
+    known = await whole.bank.nodes.all()[0].outgoing(decode(invoice).payment_hash)
     assert known.state is OutgoingState.UNKNOWN
 
     assert (await payer.give(other, 700)).status == "SUCCESS"
@@ -66,7 +66,7 @@ async def test_what_was_set_aside_waits_and_is_sent_after_the_lift(whole: Whole,
     for _ in range(3):
         await look(whole)
         whole.clock.shift += timedelta(seconds=1)
-    known = await whole.bank.lightning.outgoing(decode(invoice).payment_hash)
+    known = await whole.bank.nodes.all()[0].outgoing(decode(invoice).payment_hash)
     assert known.state is OutgoingState.UNKNOWN
     balance, held = await payer.sats()
     assert balance == 50_000 and held >= 3_000, "it stays set aside"
@@ -80,7 +80,7 @@ async def test_what_was_set_aside_waits_and_is_sent_after_the_lift(whole: Whole,
             await look(whole)
             await asyncio.sleep(0.1)
     assert (await payer.sats())[0] <= 47_000
-    assert (await whole.bank.lightning.outgoing(decode(invoice).payment_hash)).state is OutgoingState.SUCCEEDED
+    assert (await whole.bank.nodes.all()[0].outgoing(decode(invoice).payment_hash)).state is OutgoingState.SUCCEEDED
 
 
 async def look(whole: Whole) -> None:

@@ -234,7 +234,7 @@ async def test_money_that_only_the_books_have(town: Town) -> None:
 
 async def test_money_that_only_the_node_has(town: Town) -> None:
     """An invoice that the bank's node made for somebody else, and that was paid."""
-    lightning = town.whole.bank.lightning
+    lightning = town.whole.bank.nodes.all()[0]
     issued = await lightning.issue(preimage=b"x" * 32, amount=Msats(70_000), description="", expiry_s=600)
     await town.whole.outside_pays(issued.bolt11)
     assert await town.look() == {"node-total": "I5", "node-items": "I6"}

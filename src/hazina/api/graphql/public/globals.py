@@ -38,7 +38,7 @@ async def everywhere(_: Any, info: Info) -> dict[str, Any]:
 @globals_type.field("nodesIds")
 async def node_ids(_: Any, info: Info) -> list[str]:
     try:
-        return [(await context_of(info).bank.lightning.info()).pubkey.hex()]
+        return [key.hex() for key in await context_of(info).bank.nodes.keys()]
     except (NodeSilent, NodeRefused) as error:
         log.warning("node_not_asked", why=str(error)[:200])
         return []
