@@ -171,8 +171,9 @@ async def test_a_revoked_session_hears_nothing_more(world: World) -> None:
         await data(live)
         await amina.ask("mutation { userLogout { success } }")
         await send(juma, CENTS, walletId=juma.wallets["USD"], recipientWalletId=amina.wallets["USD"], amount=5)
-        with pytest.raises(TimeoutError):
-            await live.hear(0.7)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await live.hear()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
 
 
 # -- what is told ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,7 +18,7 @@ from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
 from hazina.api.graphql.schema import build_schema
-from hazina.api.rest import auth
+from hazina.api.rest import auth, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
 # Wallets in a browser live on other sites. A credential is always a header that their own code sets, so
@@ -26,7 +27,15 @@ ANY_ORIGIN = Middleware(
     CORSMiddleware,
     allow_origins=["*"],
     allow_methods=["GET", "POST"],
-    allow_headers=["authorization", "content-type", "x-api-key", "oauth2-token", "x-idempotency-key", "appcheck"],
+    allow_headers=[
+        "authorization",
+        "content-type",
+        "x-api-key",
+        "oauth2-token",
+        "x-idempotency-key",
+        "appcheck",
+        "x-step-up",
+    ],
     expose_headers=["x-request-id", "retry-after"],
     max_age=86_400,
 )
@@ -53,8 +62,11 @@ def asgi(bank: Bank) -> Starlette:
         WebSocketRoute("/graphql", live),
         WebSocketRoute("/graphqlws", live),
         *auth.routes(bank, middleware=[ANY_ORIGIN]),
+        *step_up.routes(bank, middleware=[ANY_ORIGIN]),
         *status.routes(bank),
         *([sandbox.route()] if sandbox is not None else []),
         *pages(bundle(), with_sandbox=sandbox is not None),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    application = Starlette(routes=routes, lifespan=lifespan)
+    application.state.proxies = tuple(ip_network(one) for one in bank.settings.trusted_proxies)
+    return application

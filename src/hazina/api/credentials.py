@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
 from hazina.access import Caller
 from hazina.api.bank import Bank
 from hazina.identity import clean_ip
+
+HOPS_MAX = 10
 
 
 class BadCredential(Exception):
@@ -19,8 +21,11 @@ class BadCredential(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
+    """``step_up``: a second proof that is held out with it."""
+
     kind: str
     secret: str
+    step_up: str | None = None
 
 
 def credential(fields: Mapping[str, str]) -> Credential | None:
@@ -29,15 +34,16 @@ def credential(fields: Mapping[str, str]) -> Credential | None:
     None when there is none, or an empty one: blink-mobile sends an empty ``authorization`` when it is
     logged out. Raises BadCredential for an ``authorization`` that is not ``Bearer``.
     """
+    step_up = fields.get("x-step-up", "").strip() or None
     for name, kind in (("oauth2-token", "oauth2"), ("x-api-key", "key")):
         if secret := fields.get(name, "").strip():
-            return Credential(kind, secret)
+            return Credential(kind, secret, step_up)
     scheme, _, secret = fields.get("authorization", "").strip().partition(" ")
     if not scheme or (scheme.lower() == "bearer" and not secret.strip()):
         return None
     if scheme.lower() != "bearer":
         raise BadCredential
-    return Credential("bearer", secret.strip())
+    return Credential("bearer", secret.strip(), step_up)
 
 
 async def caller_of(bank: Bank, shown: Credential | None, ip: str | None) -> Caller | None:
@@ -52,14 +58,30 @@ async def caller_of(bank: Bank, shown: Credential | None, ip: str | None) -> Cal
     caller = await bank.accounts.caller(shown.secret, ip)
     if caller is None:
         raise BadCredential
-    return caller
+    return replace(caller, step_up=shown.step_up)
 
 
 def client_ip(connection: HTTPConnection) -> str | None:
-    """The client's address. A proxy on this machine is believed; from elsewhere these headers are
-    the client's own words."""
+    """The client's address: the last hop that no proxy of ours is. Only such a proxy is believed about the hop
+    before it (this machine, and the networks in ``trusted_proxies``), so what a client puts in front of
+    ``X-Forwarded-For`` is never reached. ``X-Real-IP`` counts where a proxy sets only that one."""
     peer = clean_ip(connection.client.host if connection.client else None)
-    if peer is None or not ip_address(peer).is_loopback:
+    application = connection.scope.get("app")
+    proxies = getattr(getattr(application, "state", None), "proxies", ())
+    if peer is None or not _ours(peer, proxies):
         return peer
-    named = connection.headers.get("x-real-ip") or connection.headers.get("x-forwarded-for", "").partition(",")[0]
-    return clean_ip(named) or peer
+    seen = peer
+    listed = ",".join(connection.headers.getlist("x-forwarded-for")) or connection.headers.get("x-real-ip", "")
+    for hop in reversed(listed.split(",")[-HOPS_MAX:]):
+        address = clean_ip(hop)
+        if address is None:
+            break
+        seen = address
+        if not _ours(address, proxies):
+            break
+    return seen
+
+
+def _ours(address: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
+    found = ip_address(address)
+    return found.is_loopback or any(found in network for network in proxies)

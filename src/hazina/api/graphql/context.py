@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from graphql import GraphQLResolveInfo
 
@@ -85,6 +85,8 @@ class Context:
     """The asker's idempotency key."""
     refused: bool = False
     """A payload of the answer holds an error."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the answer's extensions say of refusals."""
     _balances: Loader[int, int] | None = None
 
     def require(self, scope: Scope) -> Caller:

@@ -38,6 +38,17 @@ def refused(refusal: Refusal) -> dict[str, Any]:
     return payload_error(message_of(refusal), refusal.blink or None)
 
 
+def told(refusal: Refusal) -> dict[str, Any]:
+    """What a client needs to go on after some refusals: it stands in the answer's ``extensions``."""
+    facts = refusal.facts
+    if refusal.code == "STEP_UP_REQUIRED":
+        asked = {name: facts[name] for name in ("challenge", "methods", "said")}
+        return {"stepUp": {**asked, "expiresAt": facts["expires_at"]}}
+    if refusal.code == "OUTGOING_HELD":
+        return {"hold": {"until": facts["until"], "remainingCents": facts["remaining_cents"]}}
+    return {}
+
+
 def code_of(error: GraphQLError) -> str | None:
     code = error.extensions.get("code") if error.extensions else None
     return code if isinstance(code, str) else None

@@ -139,7 +139,7 @@ class Endpoint:
             answer["errors"] = [shown(error) for error in result.errors]
         answer["data"] = result.data
         if context.refused:
-            answer["extensions"] = {"requestId": request_id()}
+            answer["extensions"] = {"requestId": request_id(), **context.told}
         return answer
 
     def _text(self, data: dict[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
+from uuid import UUID
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType, get_operation_ast, subscribe
@@ -58,6 +59,7 @@ class Socket:
     caller: Caller | None = None
     shown: Credential | None = None
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    watching: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         if SUBPROTOCOL not in self.websocket.scope["subprotocols"]:
@@ -72,7 +74,7 @@ class Socket:
         except Close as close:
             await self.websocket.close(close.code, close.reason)
         finally:
-            tasks = list(self.running.values())
+            tasks = [*self.running.values(), *([self.watching] if self.watching else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -134,7 +136,22 @@ class Socket:
         except BadCredential:
             pass  # nobody: what needs a log-in will fail by itself
         self.ready = True
+        if self.caller is not None and self.caller.session_id is not None:
+            self.watching = asyncio.create_task(self._watch(self.caller.session_id), name="session")
         await self._send("connection_ack")
+
+    async def _watch(self, session_id: UUID) -> None:
+        """The socket ends with the session that opened it, wherever that was ended."""
+        with self.bank.hub.follow([f"session:{session_id}"]) as news:
+            try:
+                await caller_of(self.bank, self.shown, None)  # it may have ended before we followed
+                await news.get()
+            except BadCredential:
+                pass
+        for task in list(self.running.values()):
+            task.cancel()
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self.websocket.close(NOT_READY, "The session has ended")
 
     async def _subscribe(self, id_: Any, payload: Any) -> None:
         if not self.ready:

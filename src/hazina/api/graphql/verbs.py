@@ -12,7 +12,7 @@ from typing import Any
 
 from hazina.access import Caller, Scope
 from hazina.api.graphql.context import Context, Info, context_of
-from hazina.api.graphql.errors import payload_error, refused
+from hazina.api.graphql.errors import payload_error, refused, told
 from hazina.api.graphql.scalars import first_invalid
 from hazina.kernel.errors import InvalidInput, Refusal
 
@@ -55,6 +55,7 @@ def verb(scope: Scope | None = None, **when_refused: Any) -> Callable[[Callable[
                     payload = {"errors": [], **await resolver(context, *who, **arguments)}
                 except Refusal as refusal:
                     payload = {"errors": [refused(refusal)]}
+                    context.told.update(told(refusal))
             if payload["errors"]:
                 context.refused = True
                 payload = {**when_refused, **payload}

@@ -35,15 +35,15 @@ async def captcha(bank: Bank, request: Request, fields: Fields) -> Fields:
 
 async def code(bank: Bank, request: Request, fields: Fields) -> Fields:
     """The captcha's fields are taken and not looked at."""
-    channel = _text(fields, "channel") if fields.get("channel") else "SMS"
-    await bank.identity.request_code(_text(fields, "phone"), channel, client_ip(request))
+    channel = text_of(fields, "channel") if fields.get("channel") else "SMS"
+    await bank.identity.request_code(text_of(fields, "phone"), channel, client_ip(request))
     return {"success": True}
 
 
 async def login(bank: Bank, request: Request, fields: Fields) -> Fields:
     entered = await bank.accounts.log_in(
-        _text(fields, "phone"),
-        _text(fields, "code"),
+        text_of(fields, "phone"),
+        text_of(fields, "code"),
         ip=client_ip(request),
         agent=request.headers.get("user-agent"),
     )
@@ -53,15 +53,15 @@ async def login(bank: Bank, request: Request, fields: Fields) -> Fields:
 def routes(bank: Bank, middleware: Sequence[Middleware] = ()) -> list[Route]:
     verbs: dict[str, Serve] = {"captcha": captcha, "code": code, "login": login}
     return [
-        Route(f"/auth/phone/{name}", _endpoint(bank, verb), methods=["POST", "OPTIONS"], middleware=middleware)
+        Route(f"/auth/phone/{name}", endpoint_of(bank, verb), methods=["POST", "OPTIONS"], middleware=middleware)
         for name, verb in verbs.items()
     ]
 
 
-def _endpoint(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
+def endpoint_of(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            return JSONResponse(await serve(bank, request, await _fields(request)))
+            return JSONResponse(await serve(bank, request, await fields_of(request)))
         except NotServed as no:
             return _error(no.status, no.code, no.message)
         except Refusal as refusal:
@@ -72,7 +72,7 @@ def _endpoint(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Respons
     return endpoint
 
 
-async def _fields(request: Request) -> Fields:
+async def fields_of(request: Request) -> Fields:
     """The body as an object; an empty body has no fields."""
     body = await request.body()
     if not body:
@@ -90,7 +90,7 @@ async def _fields(request: Request) -> Fields:
     return found
 
 
-def _text(fields: Fields, name: str) -> str:
+def text_of(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise NotServed(400, "INVALID_INPUT", f'The field "{name}" is missing.')
@@ -100,4 +100,5 @@ def _text(fields: Fields, name: str) -> str:
 def _error(status: int, code: str, message: str, facts: Fields | None = None) -> Response:
     retry_after_s = (facts or {}).get("retry_after_s")
     headers = {"retry-after": str(retry_after_s)} if retry_after_s else RETRY_AFTER if status == 503 else None
-    return JSONResponse({"error": message, "code": code, "requestId": request_id()}, status, headers)
+    more = {"extensions": facts} if facts else {}
+    return JSONResponse({"error": message, "code": code, "requestId": request_id(), **more}, status, headers)

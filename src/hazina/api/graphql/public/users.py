@@ -90,6 +90,10 @@ def _session(one: Session, *, current: bool) -> dict[str, Any]:
         "lastUsedAt": one.last_used_at,
         "ip": one.ip,
         "agent": one.agent,
+        "device": one.device,
+        "place": one.place,
+        "methods": list(one.amr),
+        "expiresAt": one.expires_at,
         "current": current,
     }
 
@@ -116,13 +120,18 @@ def _stored(of: Callable[[Person], Any]) -> Callable[[Me, Info], Awaitable[Any]]
     return resolve
 
 
+def _email(address: str | None) -> dict[str, Any] | None:
+    """Only what was verified is kept."""
+    return None if address is None else {"address": address, "verified": True}
+
+
 user.set_field("id", lambda me, _: str(me.caller.user_id))
 user.set_field("defaultAccount", lambda me, _: me)
 user.set_field("createdAt", _stored(lambda person: person.user.created_at))
 user.set_field("phone", _stored(lambda person: person.user.phone))
 user.set_field("language", _stored(lambda person: person.user.language))
 user.set_field("username", _stored(lambda person: person.account.username))
-user.set_field("email", lambda *_: None)
-user.set_field("totpEnabled", lambda *_: False)
+user.set_field("email", _stored(lambda person: _email(person.user.email)))
+user.set_field("totpEnabled", _stored(lambda person: person.user.totp))
 
 BINDABLES = (query, mutation, user, EnumType("Scope", Scope))

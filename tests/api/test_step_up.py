@@ -1,0 +1,153 @@
+"""Second proofs, ended sessions and addresses, as a client meets them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+import websockets
+from tests.api.conftest import Json, Person, World
+
+from hazina.accounts import Level
+from hazina.accounts import store as accounts
+from hazina.identity import FactorKind
+
+PAY = """mutation($input: IntraLedgerUsdPaymentSendInput!) { intraLedgerUsdPaymentSend(input: $input) {
+    status errors { message code } } }"""
+MUCH = 500_001
+
+
+async def two(world: World) -> tuple[Person, Person]:
+    """One of level 2 with dollars, and somebody else."""
+    amina, juma = await world.rich(cents=3 * MUCH), await world.person()
+    async with world.bank.db.transaction() as tx:
+        account = await accounts.account_by_user(tx, UUID(amina.user_id))
+        assert account is not None
+        await accounts.set_level(tx, account.id, Level.TWO)
+    return amina, juma
+
+
+async def pay(amina: Person, juma: Person, cents: int, token: str | None = None) -> Json:
+    order = {"walletId": amina.wallets["USD"], "recipientWalletId": juma.wallets["USD"], "amount": cents}
+    answer = await amina.post(PAY, headers={} if token is None else {"X-Step-Up": token}, input=order)
+    body: Json = answer.json()
+    assert answer.status_code == 200 and "data" in body, body
+    return body
+
+
+async def rest(person: Person, path: str, **fields: Any) -> httpx2.Response:
+    headers = {"authorization": f"Bearer {person.token}"}
+    return await person.world.http.post(f"/auth/step-up/{path}", json=fields, headers=headers)
+
+
+async def test_a_payment_is_confirmed_over_http(world: World) -> None:
+    amina, juma = await two(world)
+    refused = await pay(amina, juma, MUCH)
+    payload = refused["data"]["intraLedgerUsdPaymentSend"]
+    assert payload["status"] == "FAILURE" and payload["errors"][0]["code"] == "STEP_UP_REQUIRED"
+    asked = refused["extensions"]["stepUp"]
+    assert set(asked) == {"challenge", "methods", "said", "expiresAt"} and asked["methods"] == ["phone"]
+
+    began = await rest(amina, "begin", challenge=asked["challenge"], method="phone")
+    assert began.status_code == 200 and began.json()["to"].endswith(amina.phone[-3:])
+    assert amina.phone not in began.text
+    code = await world.code_of(amina.phone)
+    stranger = await rest(juma, "prove", challenge=asked["challenge"], method="phone", answer=code)
+    assert (stranger.status_code, stranger.json()["code"]) == (400, "NOT_FOUND")
+    wrong = await rest(amina, "prove", challenge=asked["challenge"], method="phone", answer="000000")
+    assert wrong.status_code == (401 if code != "000000" else 200)
+    proved = await rest(amina, "prove", challenge=asked["challenge"], method="phone", answer=code)
+    token = proved.json()["token"]
+
+    other = (await pay(amina, juma, MUCH + 1, token))["data"]["intraLedgerUsdPaymentSend"]
+    assert other["errors"][0]["code"] == "STEP_UP_REFUSED"
+    paid = (await pay(amina, juma, MUCH, token))["data"]["intraLedgerUsdPaymentSend"]
+    assert paid == {"status": "SUCCESS", "errors": []}
+    again = (await pay(amina, juma, MUCH, token))["data"]["intraLedgerUsdPaymentSend"]
+    assert again["errors"][0]["code"] == "STEP_UP_REFUSED"
+    assert (await juma.balances())["USD"] == MUCH
+
+
+BAD: list[tuple[str, Json, int]] = [
+    ("begin", {}, 400),
+    ("begin", {"challenge": "nonsense", "method": "phone"}, 400),
+    ("begin", {"challenge": "01890a5d-ac96-774b-bcce-b302099a8057", "method": "phone"}, 400),
+    ("begin", {"challenge": "01890a5d-ac96-774b-bcce-b302099a8057", "method": "\x7f"}, 400),
+    ("prove", {"challenge": ["x"], "method": "phone", "answer": "1"}, 400),
+    ("prove", {"challenge": "01890a5d-ac96-774b-bcce-b302099a8057", "method": "phone", "answer": "x" * 10_000}, 400),
+]
+
+
+async def test_bad_input(world: World) -> None:
+    amina = await world.person()
+    for path, fields, status in BAD:
+        answer = await rest(amina, path, **fields)
+        assert answer.status_code == status and answer.json()["code"] in ("INVALID_INPUT", "NOT_FOUND"), answer.text
+    nobody = await world.http.post("/auth/step-up/begin", json={"challenge": "x", "method": "phone"})
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "NOT_AUTHENTICATED")
+
+
+async def test_a_hold_is_told_with_its_end(world: World) -> None:
+    amina, juma = await two(world)
+    async with world.bank.db.transaction() as tx:
+        await world.bank.identity.links.link(tx, UUID(amina.user_id), FactorKind.NOSTR, "ab" * 32)
+    refused = await pay(amina, juma, 5_001)
+    assert refused["data"]["intraLedgerUsdPaymentSend"]["errors"][0]["code"] == "TRANSACTION_RESTRICTED"
+    assert refused["extensions"]["hold"]["remainingCents"] == 5_000 and refused["extensions"]["hold"]["until"]
+    assert (await pay(amina, juma, 5_000))["data"]["intraLedgerUsdPaymentSend"]["status"] == "SUCCESS"
+
+
+async def test_an_ended_session_closes_its_sockets(world: World) -> None:
+    amina = await world.person()
+    updates = "subscription { myUpdates { errors { message } me { id } } }"
+    async with world.live({"Authorization": f"Bearer {amina.token}"}) as live:
+        await live.subscribe(updates)
+        await live.send(type="ping")
+        while (await live.hear())["type"] != "pong":
+            pass
+        assert await world.bank.identity.revoke_all(UUID(amina.user_id)) == 1
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            async with asyncio.timeout(10):
+                while True:
+                    await live.hear()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
+
+
+# -- from where ---------------------------------------------------------------------------------
+
+FORWARDED: list[tuple[str, Json, str]] = [
+    ("203.0.113.9", {"x-forwarded-for": "198.51.100.1"}, "203.0.113.9"),  # no proxy of ours: its own words
+    ("203.0.113.9", {"x-real-ip": "198.51.100.1"}, "203.0.113.9"),
+    ("127.0.0.1", {"x-forwarded-for": "198.51.100.1"}, "198.51.100.1"),
+    ("127.0.0.1", {"x-forwarded-for": "6.6.6.6, 198.51.100.1"}, "198.51.100.1"),  # the first one was made up
+    ("127.0.0.1", {"x-forwarded-for": "6.6.6.6, 198.51.100.1, 10.7.0.4"}, "198.51.100.1"),
+    ("10.7.0.4", {"x-forwarded-for": "6.6.6.6,198.51.100.1", "x-real-ip": "6.6.6.6"}, "198.51.100.1"),
+    ("10.8.0.4", {"x-forwarded-for": "198.51.100.1"}, "10.8.0.4"),
+    ("127.0.0.1", {"x-real-ip": "198.51.100.1"}, "198.51.100.1"),
+    ("127.0.0.1", {"x-forwarded-for": "2001:db8::1"}, "2001:db8::1"),
+    ("127.0.0.1", {"x-forwarded-for": "6.6.6.6, unknown"}, "127.0.0.1"),
+    ("127.0.0.1", {}, "127.0.0.1"),
+]
+
+
+async def test_api_06_a_request_is_counted_where_our_own_proxy_saw_it(world: World) -> None:
+    application: Any = world.served.app
+    application.state.proxies = tuple(_network("10.7.0.0/16"))
+    for peer, headers, wanted in FORWARDED:
+        amina = await world.person()
+        transport = httpx2.ASGITransport(app=world.served, client=(peer, 4455))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://bank.test") as http:
+            await http.post("/auth/phone/code", json={"phone": amina.phone}, headers=headers)
+            fields = {"phone": amina.phone, "code": await world.code_of(amina.phone)}
+            token = (await http.post("/auth/phone/login", json=fields, headers=headers)).json()["authToken"]
+        listed = (await world.ask("{ me { sessions { ip current } } }", token))["me"]["sessions"]
+        assert next(one["ip"] for one in listed if one["current"]) == wanted, (peer, headers)
+
+
+def _network(text: str) -> list[Any]:
+    from ipaddress import ip_network
+
+    return [ip_network(text)]
