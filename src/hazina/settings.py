@@ -90,6 +90,29 @@ class Electrum(LightningNode):
     """Path of the wallet file as the daemon knows it; unset: its default wallet."""
 
 
+class Bitcoind(Section):
+    """A Bitcoin node with wallets: bitcoind 27 and newer, by JSON-RPC. Without it nothing moves on-chain."""
+
+    url: str
+    """Such as http://127.0.0.1:8332."""
+    user: str | None = None
+    password: SecretStr | None = None
+    cookie: Path | None = None
+    """Path of bitcoind's ``.cookie``, in place of user and password."""
+    wallet: str = Field("hazina", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """The hot wallet's name on the node; made at the first start. Two banks on one node need two names."""
+    zmq: tuple[str, ...] = ()
+    """Addresses of its ``zmqpub…`` options, such as tcp://127.0.0.1:28332: news come a little sooner."""
+
+    _url = field_validator("url")(_checked_url)
+
+    @model_validator(mode="after")
+    def _opened(self) -> Bitcoind:
+        if (self.cookie is None) == (self.user is None or self.password is None):
+            raise ValueError("needs either user and password, or cookie")
+        return self
+
+
 NODE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -196,6 +219,7 @@ class Settings(Section):
     lnd: Lnd | None = None
     """One node; several stand under ``nodes`` by their names."""
     nodes: dict[str, Annotated[Lnd | Electrum, Field(discriminator="kind")]] = Field(default_factory=dict)
+    bitcoind: Bitcoind | None = None
     twilio: Twilio | None = None
     smtp: Smtp | None = None
     geetest: GeeTest | None = None
