@@ -16,12 +16,15 @@ import structlog
 from hazina import access, chain, payments, safety
 from hazina import identity as identities
 from hazina.accounts import Accounts
+from hazina.adapters.bitcoind import Bitcoind
+from hazina.adapters.bitcoind_wallet import BitcoindWallets
 from hazina.adapters.captcha import GeeTest, Turnstile
 from hazina.adapters.electrum import Electrum
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
+from hazina.chain import Chain
 from hazina.dealer import Prices
 from hazina.identity import SANDBOX_POLICY, FactorKind, Identity
 from hazina.identity import Policy as IdentityPolicy
@@ -58,6 +61,8 @@ HELD_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
 PROOFS_EVERY_S = 120.0
 CHAIN_EVERY_S = 1.0
+RATES_EVERY_S = 30.0
+PAYOUTS_EVERY_S = 5.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
@@ -84,6 +89,8 @@ class Bank:
     accounts: Accounts
     proofs: Proofs
     prices: Prices
+    chain: Chain | None
+    """None: no Bitcoin node is set, and nothing moves on-chain."""
     payments: Payments
     safety: Safety
     watch: Watch
@@ -92,11 +99,13 @@ class Bank:
 
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
-        other keys."""
+        other keys, NodeUnfit when the Bitcoin node is not one for this bank."""
         await self.db.open()
         await self._set_clock()
         await self.identity.open_keys()
         await self.books.open()
+        if self.chain is not None:
+            await self.chain.start()
 
     async def stop(self) -> None:
         """Finish what the books have begun, then let go of everything."""
@@ -124,6 +133,7 @@ class Bank:
 
         return {
             **{f"watch {node.name}": watching(node) for node in self.nodes.all()},
+            **(_chain_work(self.db, self.chain) if self.chain is not None else {}),
             "prices": lambda: every(PRICE_EVERY_S, "prices", self.prices.refresh),
             "held": lambda: every(HELD_EVERY_S, "held", self.payments.decide_held),
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
@@ -135,6 +145,14 @@ class Bank:
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
             "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
         }
+
+
+def _chain_work(db: Database, chain: Chain) -> Mapping[str, Background]:
+    return {
+        "chain": lambda: lead(db.url, "watch:chain", chain.watch),
+        "rates": lambda: every(RATES_EVERY_S, "rates", chain.refresh_rates),
+        "payouts": lambda: every(PAYOUTS_EVERY_S, "payouts", chain.payouts.round),
+    }
 
 
 def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Policy | None = None) -> Bank:
@@ -165,6 +183,10 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
     identity.stepup.provers.update(provers(proofs))
     prices = Prices(db, clock, feeds)
+    bitcoin = Bitcoind.of(settings.bitcoind) if settings.bitcoind else None
+    onchain = None
+    if bitcoin is not None:
+        onchain = Chain(db, clock, bitcoin, BitcoindWallets(bitcoin.rpc, bitcoin.wallet), network)
     paying = Payments(
         Parts(
             db,
@@ -176,12 +198,13 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
             nodes,
             network,
             policy or payments.Policy(),
+            chain=onchain,
         )
     )
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, prices, watching)
-    closing = (*(one.close for one in lightning), sms.close, *(one.close for one in (*guards, *feeds)))
+    closing = (*(one.close for one in (*lightning, *guards, *feeds, *([bitcoin] if bitcoin else []))), sms.close)
     return Bank(
         settings,
         db,
@@ -195,6 +218,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         accounts,
         proofs,
         prices,
+        onchain,
         paying,
         Safety(db, clock),
         watching,
