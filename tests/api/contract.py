@@ -5,6 +5,22 @@ of a union. The whole of each type stands here; ``NOT_YET`` says which fields ar
 """
 
 TYPES = """
+UpgradePayload = authToken: AuthToken; errors: [Error!]!; success: Boolean!
+UserEmailDeletePayload = errors: [Error!]!; me: User
+UserEmailRegistrationInitiateInput = email: EmailAddress!
+UserEmailRegistrationInitiatePayload = emailRegistrationId: EmailRegistrationId; errors: [Error!]!; me: User
+UserEmailRegistrationValidateInput = code: OneTimeAuthCode!; emailRegistrationId: EmailRegistrationId!
+UserEmailRegistrationValidatePayload = errors: [Error!]!; me: User
+UserLoginUpgradeInput = code: OneTimeAuthCode!; phone: Phone!
+UserLoginUpgradeTelegramInput = nonce: TelegramPassportNonce!; phone: Phone!
+UserPhoneDeletePayload = errors: [Error!]!; me: User
+UserPhoneRegistrationInitiateInput = channel: PhoneCodeChannelType; phone: Phone!
+UserPhoneRegistrationValidateInput = code: OneTimeAuthCode!; phone: Phone!
+UserPhoneRegistrationValidatePayload = errors: [Error!]!; me: User
+UserTotpDeletePayload = errors: [Error!]!; me: User
+UserTotpRegistrationInitiatePayload = errors: [Error!]!; totpRegistrationId: TotpRegistrationId; totpSecret: TotpSecret
+UserTotpRegistrationValidateInput = authToken: AuthToken; totpCode: TotpCode!; totpRegistrationId: TotpRegistrationId!
+UserTotpRegistrationValidatePayload = errors: [Error!]!; me: User
 Account = callbackEndpoints: [CallbackEndpoint!]!; callbackPortalUrl: String!; csvTransactions(walletIds:
     [WalletId!]!): String!; defaultWallet: PublicWallet!; defaultWalletId: WalletId!; displayCurrency:
     DisplayCurrency!; id: ID!; invoices(after: String, before: String, first: Int, last: Int, walletIds:
@@ -195,8 +211,19 @@ lnInvoicePaymentSend(input: LnInvoicePaymentInput!): PaymentSendPayload!
 lnNoAmountInvoiceCreate(input: LnNoAmountInvoiceCreateInput!): LnNoAmountInvoicePayload!
 lnNoAmountInvoiceFeeProbe(input: LnNoAmountInvoiceFeeProbeInput!): SatAmountPayload!
 lnNoAmountInvoicePaymentSend(input: LnNoAmountInvoicePaymentInput!): PaymentSendPayload!
+userEmailDelete: UserEmailDeletePayload!
+userEmailRegistrationInitiate(input: UserEmailRegistrationInitiateInput!): UserEmailRegistrationInitiatePayload!
+userEmailRegistrationValidate(input: UserEmailRegistrationValidateInput!): UserEmailRegistrationValidatePayload!
 userLogin(input: UserLoginInput!): AuthTokenPayload!
+userLoginUpgrade(input: UserLoginUpgradeInput!): UpgradePayload!
+userLoginUpgradeTelegram(input: UserLoginUpgradeTelegramInput!): UpgradePayload!
 userLogout(input: UserLogoutInput): SuccessPayload!
+userPhoneDelete: UserPhoneDeletePayload!
+userPhoneRegistrationInitiate(input: UserPhoneRegistrationInitiateInput!): SuccessPayload!
+userPhoneRegistrationValidate(input: UserPhoneRegistrationValidateInput!): UserPhoneRegistrationValidatePayload!
+userTotpDelete: UserTotpDeletePayload!
+userTotpRegistrationInitiate: UserTotpRegistrationInitiatePayload!
+userTotpRegistrationValidate(input: UserTotpRegistrationValidateInput!): UserTotpRegistrationValidatePayload!
 userUpdateUsername(input: UserUpdateUsernameInput!): UserUpdateUsernamePayload!
 """
 

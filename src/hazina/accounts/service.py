@@ -36,9 +36,11 @@ from hazina.accounts.model import (
 from hazina.identity import (
     FACTOR_ADD,
     FACTOR_RELEASE,
+    FACTOR_REMOVE,
     KEY,
     PAYMENT,
     FactorKind,
+    FactorUnknown,
     Identity,
     InvalidPhone,
     Proved,
@@ -134,6 +136,36 @@ class Accounts:
                 await self.identity.stepup.spend(tx, caller.user_id, verb, mark, token)
 
         return spend
+
+    async def change_factors(
+        self, caller: Caller, verb: str, content: Mapping[str, str], said: str, change: Callable[[Tx], Awaitable[None]]
+    ) -> None:
+        """``change`` adds or removes a way to log in: with the second proof that it needs, in one commit. Raises
+        StepUpRequired, StepUpRefused, and what ``change`` raises."""
+        spend = await self.second_proof(caller, verb, content, said)
+
+        async def step(tx: Tx) -> None:
+            await spend(tx)
+            await change(tx)
+            await self.raise_level(tx, caller.user_id)
+
+        await self.db.again(step)
+
+    async def remove_factor(
+        self, caller: Caller, factor: UUID | FactorKind, *, ip: str | None, agent: str | None
+    ) -> None:
+        """One of the caller's own, by its id, or the only one of a kind. Raises FactorUnknown, LastFactor,
+        StepUpRequired, StepUpRefused."""
+        standing = await self.identity.factors(caller.user_id)
+        found = next((one for one in standing if factor in (one.id, one.kind)), None)
+        if found is None:
+            raise FactorUnknown
+
+        async def unlink(tx: Tx) -> None:
+            await self.identity.links.unlink(tx, caller.user_id, found.id, ip=ip, agent=agent)
+
+        said = f"Stop logging in by {found.kind.value}"
+        await self.change_factors(caller, FACTOR_REMOVE, {"factor": str(found.id)}, said, unlink)
 
     async def raise_level(self, tx: Tx, user_id: UUID) -> None:
         """After a phone was added to an account that had none."""

@@ -21,6 +21,7 @@ from uuid import UUID
 from ariadne import ScalarType
 
 from hazina.identity import InvalidPhone, parse_phone
+from hazina.identity.factors import InvalidEmail, parse_email
 from hazina.kernel.money import Cents, Msats
 
 AMOUNT_MAX = 10**13
@@ -35,6 +36,8 @@ _INVOICE = re.compile(r"ln[a-z0-9]+", re.IGNORECASE)
 _USERNAME = re.compile(r"(?![13_]|bc1|lnbc1)(?=.*[a-z])[0-9a-z_]{3,50}", re.IGNORECASE)
 _EXTERNAL_ID = re.compile(r"[a-z0-9_-]{1,100}")
 _CODE = re.compile(r"[0-9]{6}.{0,6}")
+_TOTP_CODE = re.compile(r".{6}", re.ASCII)
+_TOKEN = re.compile(r"[0-9A-Za-z_.-]{32}|[0-9A-Za-z_.-]{39}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3,4}", re.IGNORECASE)
 _ADDRESS = re.compile(r"[0-9a-z]{14,100}", re.IGNORECASE)
 
@@ -116,6 +119,14 @@ def phone(value: Any) -> str:
         raise ValueError("is not a phone number") from None
 
 
+def email(value: Any) -> str:
+    """In lower case."""
+    try:
+        return parse_email(value if isinstance(value, str) else "")
+    except InvalidEmail:
+        raise ValueError("is not an e-mail address") from None
+
+
 def username(value: Any) -> str:
     """In lower case. Blink's clients also send a phone number here."""
     if isinstance(value, str) and _USERNAME.fullmatch(value):
@@ -165,8 +176,13 @@ SCALARS = (
     _scalar("Username", username),
     _scalar("Phone", phone),
     _scalar("OneTimeAuthCode", lambda v: _text(v, _CODE, "starts with six digits")),
-    _scalar("AuthToken", _output_only),
-    _scalar("EmailAddress", _output_only),
+    _scalar("AuthToken", lambda v: _text(v, _TOKEN, "is not a session's secret")),
+    _scalar("EmailAddress", email),
+    _scalar("EmailRegistrationId", lambda v: str(wallet_id(v))),
+    _scalar("TotpCode", lambda v: _text(v, _TOTP_CODE, "has six characters")),
+    _scalar("TotpRegistrationId", lambda v: str(wallet_id(v))),
+    _scalar("TotpSecret", _output_only),
+    _scalar("TelegramPassportNonce", lambda v: str(wallet_id(v))),
     _scalar("Language", _output_only),
     _scalar("DisplayCurrency", currency),
     _scalar("CountryCode", _output_only),

@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from hazina.api.graphql.public import (
     accounts,
+    factors,
     globals,
     invoices,
     payments,
@@ -22,7 +23,7 @@ from hazina.api.graphql.public import (
 from hazina.api.graphql.scalars import SCALARS
 
 SDL = Path(__file__).parent / "sdl"
-NOUNS = (users, accounts, wallets, transactions, invoices, payments, prices, globals, subscriptions)
+NOUNS = (users, factors, accounts, wallets, transactions, invoices, payments, prices, globals, subscriptions)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ Shapes and statuses are Blink's. An error is ``{"error": message, "code", "reque
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,23 +20,27 @@ from hazina.api.credentials import client_ip
 from hazina.api.graphql.errors import DATABASE_MESSAGE, RETRY_AFTER
 from hazina.api.graphql.http import NotServed, read_json, refuse_unstorable
 from hazina.api.graphql.public.users import challenge
+from hazina.identity.factors import CaptchaAnswer
 from hazina.kernel.errors import Kind, Refusal
 from hazina.kernel.log import request_id
 
 Fields = dict[str, Any]
-Serve = Callable[[Bank, Request, Fields], Awaitable[Fields]]
+Serve = Callable[[Bank, Request, Fields], Awaitable[Fields | None]]
 
 STATUS = {Kind.UNAUTHENTICATED: 401, Kind.LIMIT: 429}  # Blink answers all else that it refuses with 400
 
 
 async def captcha(bank: Bank, request: Request, fields: Fields) -> Fields:
-    return {"result": challenge()}
+    return {"result": challenge(await bank.factors.phones.puzzle())}
 
 
 async def code(bank: Bank, request: Request, fields: Fields) -> Fields:
-    """The captcha's fields are taken and not looked at."""
+    """The captcha's fields are looked at where the bank has one; ``captchaToken`` is Turnstile's."""
     channel = text_of(fields, "channel") if fields.get("channel") else "SMS"
-    await bank.identity.request_code(text_of(fields, "phone"), channel, client_ip(request))
+    answer = CaptchaAnswer(
+        *(str(fields.get(name, "")) for name in ("challengeCode", "validationCode", "secCode", "captchaToken"))
+    )
+    await bank.factors.phones.request_code(text_of(fields, "phone"), channel, client_ip(request), answer)
     return {"success": True}
 
 
@@ -58,14 +62,19 @@ def routes(bank: Bank, middleware: Sequence[Middleware] = ()) -> list[Route]:
     ]
 
 
-def endpoint_of(bank: Bank, serve: Serve) -> Callable[[Request], Awaitable[Response]]:
+def endpoint_of(
+    bank: Bank, serve: Serve, statuses: Mapping[Kind, int] = STATUS
+) -> Callable[[Request], Awaitable[Response]]:
+    """``serve`` as an endpoint. What gives None answers 200 without a body."""
+
     async def endpoint(request: Request) -> Response:
         try:
-            return JSONResponse(await serve(bank, request, await fields_of(request)))
+            answer = await serve(bank, request, await fields_of(request))
+            return Response() if answer is None else JSONResponse(answer)
         except NotServed as no:
             return _error(no.status, no.code, no.message)
         except Refusal as refusal:
-            return _error(STATUS.get(refusal.kind, 400), refusal.blink or refusal.code, str(refusal), refusal.facts)
+            return _error(statuses.get(refusal.kind, 400), refusal.blink or refusal.code, str(refusal), refusal.facts)
         except OperationalError:
             return _error(503, "DB_ERROR", DATABASE_MESSAGE)
 

@@ -13,8 +13,9 @@ from datetime import timedelta
 
 import structlog
 
+from hazina.identity.errors import FactorExists, FactorTaken
 from hazina.identity.factors import store
-from hazina.identity.factors.errors import EmailCodeWrong
+from hazina.identity.factors.errors import EmailCodeWrong, EmailExists, EmailTaken
 from hazina.identity.factors.model import (
     EMAIL_CODE_LIFE_S,
     EMAIL_CODE_TRIES,
@@ -109,7 +110,12 @@ class Emails:
         if not await store.use_asked(tx, proof.asked_id):
             raise EmailCodeWrong
         add = self.links.move if moved else self.links.link
-        return await add(tx, proof.user_id, FactorKind.EMAIL, proof.address, ip=ip, agent=agent)
+        try:
+            return await add(tx, proof.user_id, FactorKind.EMAIL, proof.address, ip=ip, agent=agent)
+        except FactorTaken:
+            raise EmailTaken from None
+        except FactorExists:
+            raise EmailExists from None
 
     async def is_taken(self, proof: EmailProof) -> bool:
         """Whether the address that was proved logs somebody else in."""

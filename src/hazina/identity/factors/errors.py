@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hazina.identity.errors import FactorExists, FactorTaken
 from hazina.kernel.errors import Kind, Refusal
 
 
@@ -11,12 +12,32 @@ class InvalidEmail(Refusal):
     message = "Invalid value for EmailAddress"
 
 
+class EmailTaken(FactorTaken):
+    code = "EMAIL_TAKEN"
+    blink = "EMAIL_ACCOUNT_ALREADY_EXISTS_ERROR"
+
+
+class EmailExists(FactorExists):
+    code = "EMAIL_EXISTS"
+    blink = "EMAIL_ALREADY_ATTACHED_ERROR"
+
+
+class PhoneExists(FactorExists):
+    code = "PHONE_EXISTS"
+    blink = "PHONE_ALREADY_ATTACHED_ERROR"
+
+
+class TotpExists(FactorExists):
+    code = "TOTP_EXISTS"
+    blink = "TOTP_ACCOUNT_ALREADY_EXISTS_ERROR"
+
+
 class EmailCodeWrong(Refusal):
     """Wrong, expired, used, never sent, or of an address that is nobody's: an outsider learns no more."""
 
     code = "EMAIL_CODE_WRONG"
     kind = Kind.UNAUTHENTICATED
-    blink = "EMAIL_CODE_ERROR"
+    blink = "PHONE_CODE_ERROR"
     message = "Invalid or incorrect email code entered."
 
 
@@ -32,7 +53,7 @@ class TotpCodeWrong(Refusal):
 
     code = "TOTP_CODE_WRONG"
     kind = Kind.UNAUTHENTICATED
-    blink = "INVALID_TOTP_CODE"
+    blink = "PHONE_CODE_ERROR"
     message = "The code of the authenticator app is not right, or was used already. Wait for the next one."
 
 

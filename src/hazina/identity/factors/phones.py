@@ -7,15 +7,17 @@ from datetime import timedelta
 
 import structlog
 
-from hazina.identity.errors import PhoneNotServed
+from hazina.identity.errors import FactorExists, PhoneNotServed
 from hazina.identity.factors import store
-from hazina.identity.factors.errors import CaptchaFailed
+from hazina.identity.factors.errors import CaptchaFailed, PhoneExists
 from hazina.identity.factors.model import CaptchaAnswer, ip_rate
-from hazina.identity.model import HOUR_S, parse_phone
+from hazina.identity.model import HOUR_S, Factor, Proved, parse_phone
 from hazina.identity.ports import Captcha, CaptchaWidget, Lines, Puzzle
 from hazina.identity.service import Identity
 from hazina.kernel import rates
+from hazina.kernel.db import Tx
 from hazina.kernel.errors import TooManyRequests
+from hazina.kernel.ids import UUID
 
 log = structlog.get_logger("hazina.identity.phones")
 
@@ -62,6 +64,13 @@ class Phones:
         if self.lines is not None and await self.lines.kind(number) in self.lines_refused:
             raise PhoneNotServed
         await self.identity.request_code(number, channel, ip)
+
+    async def link(self, tx: Tx, user_id: UUID, proved: Proved, *, ip: str | None, agent: str | None) -> Factor:
+        """Add the phone that was proved. Raises FactorTaken, PhoneExists."""
+        try:
+            return await self.identity.links.link(tx, user_id, proved.kind, proved.subject, ip=ip, agent=agent)
+        except FactorExists:
+            raise PhoneExists from None
 
     async def _see_person(self, answer: CaptchaAnswer, ip: str | None) -> None:
         if self.widget is not None and (answer.token or self.captcha is None):

@@ -9,7 +9,7 @@ from typing import Any
 from hazina.identity import store as identity_store
 from hazina.identity.errors import ChallengeUnknown
 from hazina.identity.factors import store
-from hazina.identity.factors.errors import TotpCodeWrong, TotpNotSet
+from hazina.identity.factors.errors import TotpCodeWrong, TotpExists, TotpNotSet
 from hazina.identity.factors.model import (
     RECOVERY_CODES,
     TOTP_LIFE_S,
@@ -101,6 +101,8 @@ class Totp:
         id_, secret, step = proved
         if not await store.use_asked(tx, id_):
             raise ChallengeUnknown
+        if any(one.kind is FactorKind.TOTP for one in await self.links.of(tx, user_id)):
+            raise TotpExists
         await self.links.link(
             tx, user_id, FactorKind.TOTP, str(user_id), data={"step": step}, secret=secret, ip=ip, agent=agent
         )
@@ -111,6 +113,21 @@ class Totp:
         codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
         await store.put_recovery_codes(tx, user_id, [self._mark(user_id, code) for code in codes])
         return codes
+
+    async def renew_recovery_codes(self, user_id: UUID, code: str) -> list[str]:
+        """New ones for whoever shows a code of the app. Raises TotpNotSet, TotpCodeWrong, TooManyRequests."""
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            wait = await rates.take(tx, [(TOTP_PER_USER, str(user_id))], now)
+        if wait:
+            raise TooManyRequests(retry_after_s=wait)
+
+        async def renew(tx: Tx) -> list[str]:
+            await self._use(tx, user_id, code)
+            await rates.give_back(tx, [(TOTP_PER_USER, str(user_id))], now)
+            return await self.new_recovery_codes(tx, user_id)
+
+        return await self.db.again(renew)
 
     async def recovery_codes_left(self, user_id: UUID) -> int:
         async with self.db.reading() as tx:

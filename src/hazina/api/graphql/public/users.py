@@ -14,6 +14,8 @@ from hazina.accounts import Person
 from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.verbs import Payload, asked_by, verb
 from hazina.identity import Session, SessionUnknown
+from hazina.identity.factors import CaptchaAnswer
+from hazina.identity.ports import Puzzle
 
 query, mutation, user = QueryType(), MutationType(), ObjectType("User")
 
@@ -32,22 +34,25 @@ async def authorization(_: Any, info: Info) -> dict[str, list[Scope]]:
 # -- coming in and going out ---------------------------------------------------------------------
 
 
-def challenge() -> dict[str, Any]:
-    """A captcha that says of itself that it is off (``failbackMode``): any answer to it is taken."""
-    id_, code = secrets.token_hex(16), secrets.token_hex(16)
-    return {"id": id_, "challengeCode": code, "failbackMode": True, "newCaptcha": True}
+def challenge(puzzle: Puzzle | None) -> dict[str, Any]:
+    """A captcha to draw. ``failbackMode``: it proves nothing (the bank has none, or its provider is away)."""
+    if puzzle is None:
+        puzzle = Puzzle(secrets.token_hex(16), secrets.token_hex(16), online=False)
+    return {"id": puzzle.id, "challengeCode": puzzle.challenge, "failbackMode": not puzzle.online, "newCaptcha": True}
 
 
 @mutation.field("captchaCreateChallenge")
 @verb()
 async def create_challenge(context: Context) -> Payload:
-    return {"result": challenge()}
+    return {"result": challenge(await context.bank.factors.phones.puzzle())}
 
 
 @mutation.field("captchaRequestAuthCode")
 @verb(success=False)
 async def request_code(context: Context, input: dict[str, Any]) -> Payload:
-    await context.bank.identity.request_code(input["phone"], input.get("channel") or "SMS", context.ip)
+    answer = CaptchaAnswer(input["challengeCode"], input["validationCode"], input["secCode"])
+    channel = input.get("channel") or "SMS"
+    await context.bank.factors.phones.request_code(input["phone"], channel, context.ip, answer)
     return {"success": True}
 
 
