@@ -119,3 +119,15 @@ async def opened(node: Bitcoind, db: Database, *, coins: int = 3, sats: int = 10
     desk = Desk(node, rpc, db, clock, payouts)
     await desk.told_height()
     return desk
+
+
+class Stricter(Bitcoind):
+    """A node whose mempool takes nothing under 5 sat/vB: what a node does when the network is full."""
+
+    strict = False
+
+    def _configure(self) -> None:
+        super()._configure()
+        if self.strict:
+            with (self.folder / "bitcoin.conf").open("a") as file:
+                file.write("minrelaytxfee=0.00005\n")
