@@ -51,7 +51,7 @@ class Town:
     async def place(self) -> dict[str, Any]:
         """How far the node was compared."""
         async with self.whole.bank.db.transaction() as tx:
-            found: dict[str, Any] = await tx.value("select place::jsonb from cursor where reader = 'watch:node:lnd-1'")
+            found: dict[str, Any] = await tx.value("select place::jsonb from cursor where reader = 'watch:nodes'")
         return found
 
     async def book(self, bolt11: str) -> None:

@@ -37,7 +37,8 @@ async def test_what_was_compared_is_not_compared_again(town: Town) -> None:
     await town.look()
     place = await town.place()
     assert place["waiting"] == [] and place["seq"] > 0 and place["node_msat"] < 0
-    assert place["settled"] and place["paid"] and len(place["counted"]) == 0
+    read = place["nodes"]["lnd-1"]
+    assert read["settled"] and read["paid"] and len(read["counted"]) == 0
 
 
 # What a superuser, or a fault of the program's own, could leave; and the checks that say so.
@@ -219,7 +220,7 @@ async def test_money_that_only_the_books_have(town: Town) -> None:
     wish = NewInvoice(town.one.btc.id, Msats.from_sats(900))
     invoice = await town.whole.bank.payments.create_invoice(town.one.caller, wish)
     news = Incoming(invoice.payment_hash, IncomingState.SETTLED, Msats(900_000), None, town.whole.clock.now(), "")
-    await credit(town.whole.bank.payments.parts, news)
+    await credit(town.whole.bank.payments.parts, invoice.node, news)
     assert await town.look() == {"node-total": "I5", "node-items": "I6"}
     assert set(await town.closed()) == {Rail.LIGHTNING}
     assert (await town.offending("node-items"))[0]["said"] == "the books have it, the node does not"
