@@ -5,7 +5,9 @@ export interface Sms { to: string; body: string; at: string | number }
 export interface Invoice { paymentHash: string; paymentRequest: string; state: "OPEN" | "ACCEPTED" | "SETTLED" | "CANCELED"; amountMsat: number | null; receivedMsat: number; memo: string; wallet: string; createdAt: number; expiresAt: number }
 export interface Payment { from: string; paymentHash: string; status: "IN_FLIGHT" | "SUCCEEDED" | "FAILED"; amountMsat: number; feeMsat?: number; error?: string; createdAt?: number }
 export interface Fault { provider: string; call: string; action: string; seconds: number | null; times: number | null }
-export interface State { usdPerBtc: string; sms: Sms[]; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
+export interface Chain { height: number; mempool: { txid: string; vsize: number; feeSats: number; at: number }[] }
+/** `onchain`: null when the node does not answer; missing where the sandbox has no chain. */
+export interface State { usdPerBtc: string; onchain?: Chain | null; sms: Sms[]; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
 
 const EVERY_MS = 1500;
 
