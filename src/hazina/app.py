@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
 from hazina.chain import Chain
 from hazina.dealer import Prices
-from hazina.identity import SANDBOX_POLICY, FactorKind, Identity
+from hazina.identity import SANDBOX_POLICY, FactorKind, Identity, StepUpPolicy
 from hazina.identity import Policy as IdentityPolicy
 from hazina.identity.factors import Bot, Factors, Phones
 from hazina.identity.proofs import Proofs, Site, provers
@@ -59,6 +59,7 @@ PRICE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 1.0
 HELD_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
+DAY_S = 86_400
 PROOFS_EVERY_S = 120.0
 CHAIN_EVERY_S = 1.0
 RATES_EVERY_S = 30.0
@@ -177,7 +178,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, FACT),
     )
     mail = Smtp(settings.smtp, clock)
-    identity = Identity(db, clock, sms, keys, SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy(), mail)
+    identity = Identity(db, clock, sms, keys, _identity_policy(settings), mail)
     factors, guards = _factors(settings, identity, mail)
     accounts = Accounts(db, clock, identity)
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
@@ -224,6 +225,23 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         watching,
         queue,
         closing,
+    )
+
+
+def _identity_policy(settings: Settings) -> IdentityPolicy:
+    said = settings.identity
+    return replace(
+        SANDBOX_POLICY if settings.sandbox_url else IdentityPolicy(),
+        session_idle_s=said.session_days * DAY_S,
+        session_max_s=said.session_days_max * DAY_S,
+        hold_s=said.hold_hours * 3_600,
+        hold_cents=said.hold_usd * 100,
+        step_up=StepUpPolicy(
+            payment_over_cents=tuple(None if usd < 0 else usd * 100 for usd in said.payment_over_usd),
+            wary_over_cents=None if said.wary_over_usd < 0 else said.wary_over_usd * 100,
+            keys=said.keys,
+            factors=said.factors,
+        ),
     )
 
 

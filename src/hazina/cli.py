@@ -49,6 +49,13 @@ safe_mode_cli = typer.Typer(
 )
 cli.add_typer(operator_cli)
 cli.add_typer(safe_mode_cli)
+keys_cli = typer.Typer(
+    name="keys",
+    help="Keys of what is personal: which there are, a new one, bring everything under it.\n\n"
+    "Example: `hazina keys list`",
+    no_args_is_help=True,
+)
+cli.add_typer(keys_cli)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
 Regtest = Annotated[
     bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")
@@ -288,6 +295,57 @@ def safe_mode_lift(
         from hazina.ops import safety
 
         safety.lift(place, safety.rail_named(rail), operator, safety.passphrase(), _say)
+
+
+@keys_cli.command("list")
+def keys_list(data: Data = None) -> None:
+    """Names of the wrapping keys, and how many people's keys each wraps. Never the keys themselves.
+
+    Example: `hazina keys list`
+    """
+    loaded = _load(data=data)
+    with _database(data) as place:
+        from hazina.ops import keys
+
+        keys.listed(loaded.settings, place, _say)
+
+
+@keys_cli.command("rotate")
+def keys_rotate(data: Data = None) -> None:
+    """Make a new wrapping key in the data folder's file. Then restart all processes and `rewrap`.
+
+    Example: `hazina keys rotate`
+    """
+    loaded = _load(data=data)
+    with _database(data) as place:
+        from hazina.ops import keys
+
+        keys.rotate(loaded.settings, place, _say)
+
+
+@keys_cli.command("print-new")
+def keys_print_new(data: Data = None) -> None:
+    """Print the line of a new wrapping key, for a keys file that lies elsewhere. It is a secret.
+
+    Example: `hazina keys print-new >> /etc/hazina/keys`
+    """
+    loaded = _load(data=data)
+    from hazina.ops import keys
+
+    keys.print_new(loaded.settings, _say)
+
+
+@keys_cli.command("rewrap")
+def keys_rewrap(data: Data = None) -> None:
+    """Bring every person's key under the newest wrapping key, while the bank runs. What they seal stays as it is.
+
+    Example: `hazina keys rewrap`
+    """
+    loaded = _load(data=data)
+    with _database(data) as place:
+        from hazina.ops import keys
+
+        keys.rewrap(loaded.settings, place, _say)
 
 
 @cli.command("issue-dollars")

@@ -175,6 +175,26 @@ class Telegram(Section):
     """RSA, PEM; ``private_key_file`` is the usual way."""
 
 
+class Identity(Section):
+    """How long people stay logged in, and what needs more than that."""
+
+    session_days: int = Field(365, ge=1, le=3650)
+    """A session that is not used for so long ends."""
+    session_days_max: int = Field(1095, ge=1, le=3650)
+    """However much it is used."""
+    hold_hours: int = Field(24, ge=0, le=720)
+    """After a way to log in was added or removed, only ``hold_usd`` in all may leave for so long; 0: no hold."""
+    hold_usd: int = Field(50, ge=0)
+    payment_over_usd: tuple[int, ...] = Field((-1, -1, 5_000, 20_000), min_length=4, max_length=4)
+    """A payment of more needs a second proof; for accounts of level 0, 1, 2, 3; -1: none does."""
+    wary_over_usd: int = Field(50, ge=-1)
+    """The same, at every level, for sessions opened in a way that can be relayed or copied."""
+    keys: tuple[bool, ...] = Field((True, True, True, True), min_length=4, max_length=4)
+    """Making an API key needs one, by level."""
+    factors: tuple[bool, ...] = Field((True, True, True, True), min_length=4, max_length=4)
+    """Adding or removing a way to log in needs one, by level."""
+
+
 class PriceFeed(Section):
     """An exchange that says what a bitcoin costs."""
 
@@ -226,6 +246,7 @@ class Settings(Section):
     turnstile: Turnstile | None = None
     telegram: Telegram | None = None
     price_feeds: tuple[PriceFeed, ...] = ()
+    identity: Identity = Identity.model_validate({})
 
     worker_concurrency: int = Field(10, ge=1, le=100)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

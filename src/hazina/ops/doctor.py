@@ -17,7 +17,7 @@ from hazina import migrations
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
-from hazina.ops import Trouble, database, sandbox, serve
+from hazina.ops import Trouble, database, keys, sandbox, serve
 from hazina.ops.database import Place
 from hazina.safety import Safety
 from hazina.settings import Settings
@@ -51,6 +51,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         with database.opened(settings) as place:
             for look in (server, durability, checksums, revisions, roles, connections, clock):
                 yield look(place, settings)
+            if not migrations.state(place.url).pending:
+                yield personal(place, settings)
             yield from providers(settings, place)
             if migrations.state(place.url).known and not migrations.state(place.url).pending:
                 yield from watched(place)
@@ -135,6 +137,15 @@ def clock(place: Place, _: Settings) -> Finding:
         verdict = Verdict.BAD if apart_s > CLOCK_BAD_S else Verdict.WARN
         return Finding("clock", verdict, said, "Let both machines keep time with NTP (timedatectl set-ntp true).")
     return Finding("clock", Verdict.WELL, said)
+
+
+def personal(place: Place, settings: Settings) -> Finding:
+    """Can what is personal be read?"""
+    try:
+        return Finding("keys", Verdict.WELL, keys.check(settings, place))
+    except Trouble as error:
+        mend = "`hazina up` makes them for a new database; for this one put its own keys back."
+        return Finding("keys", Verdict.BAD, str(error), mend)
 
 
 def providers(settings: Settings, place: Place) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from hazina import __version__, app, demo, migrations
 from hazina.api import server
 from hazina.api.asgi import asgi
 from hazina.api.health import Health, Look
+from hazina.kernel import keyfile
+from hazina.kernel.crypto import BadKeys
 from hazina.ops import Trouble, database, figures, sandbox
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say, stopping_cleanly
@@ -165,7 +167,7 @@ def run(
 
     async def main() -> str | None:
         try:
-            await bank.start()
+            await _started(bank)
             if first is not None:
                 await first()
             surface = asgi(bank) if serving else None
@@ -174,6 +176,17 @@ def run(
             await bank.stop()
 
     return server.run(main())
+
+
+async def _started(bank: app.Bank) -> None:
+    """:raises Trouble: the keys are not those of the database."""
+    try:
+        await bank.start()
+    except BadKeys as error:
+        raise Trouble(
+            f"These are not the keys of this database: {error}. Put back the file that the setting keys_file names, "
+            f"or {bank.settings.data / keyfile.NAME}."
+        ) from None
 
 
 def _saying(say: Say, text: str) -> server.Background:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hazina import ledger, payments
+from hazina.kernel import audit
 from hazina.kernel.db import Database
 from hazina.ops.database import Place
 
@@ -44,6 +45,6 @@ async def _checks(place: Place) -> list[ledger.Check]:
     try:
         async with db.transaction() as tx:
             checks = await ledger.verify(tx)  # makes it one snapshot without a limit of time
-            return [*checks, *await payments.verify(tx, datetime.now(UTC))]
+            return [*checks, *await payments.verify(tx, datetime.now(UTC)), *await audit.verify(tx)]
     finally:
         await db.close()
