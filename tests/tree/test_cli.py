@@ -21,6 +21,7 @@ COMMANDS = (
     "migrate",
     "verify",
     "doctor",
+    "keys",
     "config",
     "issue-dollars",
     "psql",
