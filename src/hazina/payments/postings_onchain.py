@@ -177,7 +177,7 @@ def sent_out(payment: Payment, withdrawal: Withdrawal, news: Broadcast, now: dat
         id=unit_id,
         txn=Txn(unit_id, Own.FEE, legs, payment.price, {"payment": str(payment.id)}) if legs else None,
         claims=claims,
-        rows=tuple(outcome_facts(payment, State.SENT)),
+        rows=tuple(outcome_facts(payment, max(payment.state, State.SENT))),
     )
 
 

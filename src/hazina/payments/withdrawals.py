@@ -297,16 +297,18 @@ async def take(tx: Tx, parts: Parts, kind: EventKind, news: PayoutNews, seq: int
     assert payment is not None and withdrawal is not None, f"payout {news.payout_id} is nobody's"
     now = parts.clock.now()
     match kind:
-        case EventKind.PAYOUT_BROADCAST if not payment.state.final:
+        case EventKind.PAYOUT_BROADCAST if payment.state is not State.FAILED:
             return await _sent_out(tx, payment, withdrawal, _where(news, withdrawal, seq), now)
         case EventKind.PAYOUT_SETTLED if after(payment.kind, payment.state, Event.SUCCEED):
             return await _settled(tx, payment, withdrawal, _where(news, withdrawal, seq), now)
+        case EventKind.PAYOUT_SETTLED if payment.state is State.PAID:  # anew, after a reorganisation
+            return await _sent_out(tx, payment, withdrawal, _where(news, withdrawal, seq), now)
         case EventKind.PAYOUT_CANCELLED if after(payment.kind, payment.state, Event.FAIL):
             return postings.give_back(payment, "cancelled", now)
         case EventKind.PAYOUT_UNSETTLED:  # the chain brings it back: it stays paid
             log.warning("payout_unsettled", payment=str(payment.id))
         case _:
-            log.info("payout_told_again", payment=str(payment.id), event=kind.name, state=payment.state.name)
+            log.info("payout_told_again", payment=str(payment.id), told=kind.name, state=payment.state.name)
     return None
 
 
