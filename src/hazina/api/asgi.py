@@ -18,7 +18,7 @@ from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
 from hazina.api.graphql.schema import build_schema
-from hazina.api.rest import auth, factors, step_up
+from hazina.api.rest import auth, factors, lnurl, proofs, security, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
 # Wallets in a browser live on other sites. A credential is always a header that their own code sets, so
@@ -64,6 +64,9 @@ def asgi(bank: Bank) -> Starlette:
         *auth.routes(bank, middleware=[ANY_ORIGIN]),
         *factors.routes(bank, middleware=[ANY_ORIGIN]),
         *step_up.routes(bank, middleware=[ANY_ORIGIN]),
+        *proofs.routes(bank),
+        *lnurl.routes(bank),
+        *security.routes(bank),
         *status.routes(bank),
         *([sandbox.route()] if sandbox is not None else []),
         *pages(bundle(), with_sandbox=sandbox is not None),

@@ -270,11 +270,11 @@ async def test_aut_01_a_wallet_logs_in(proofs: Proofs) -> None:
     assert asked.url == f"https://bank.example/auth/lnurl/callback?tag=login&k1={asked.k1.hex()}"
     assert wallet.scan(asked.lnurl) == wallet.scan(asked.keyauth) == asked.url
     assert asked.handle not in asked.url
-    assert not await proofs.wallet_answered(HERE, asked.handle)
+    assert await proofs.wallet_subject(HERE, asked.handle) is None
     with pytest.raises(NotProvedYet):
         await proofs.collect_wallet(HERE, asked.handle)
     await proofs.answer_wallet(query(wallet.answer(asked.lnurl)), "192.0.2.1")
-    assert await proofs.wallet_answered(HERE, asked.handle)
+    assert await proofs.wallet_subject(HERE, asked.handle) == wallet.public_key("bank.example")
     shown = await proofs.collect_wallet(HERE, asked.handle)
     assert shown.proved.subject == wallet.public_key("bank.example")
     assert shown.proved.wary and shown.purpose is Purpose.ENTER
@@ -302,7 +302,7 @@ async def test_aut_01_k1_unknown_expired_used(proofs: Proofs, clock: ManualClock
     with pytest.raises(AttemptOver):
         await proofs.answer_wallet(answer, None)
     with pytest.raises(AttemptOver):
-        await proofs.wallet_answered(HERE, asked.handle)
+        await proofs.wallet_subject(HERE, asked.handle)
     asked = await proofs.ask_wallet(HERE, Purpose.ENTER)
     await proofs.answer_wallet(query(wallet.answer(asked.lnurl)), None)
     with pytest.raises(AttemptOver):  # a copy of the link, with another key
@@ -336,7 +336,7 @@ async def test_aut_02_only_the_browser_that_asked(proofs: Proofs) -> None:
             with pytest.raises(AttemptOver):
                 await proofs.collect_wallet(other, handle)
             with pytest.raises(AttemptOver):
-                await proofs.wallet_answered(other, handle)
+                await proofs.wallet_subject(other, handle)
     with pytest.raises(AttemptOver):
         await proofs.collect_wallet(HERE, asked.k1.hex())
     assert (await proofs.collect_wallet(HERE, asked.handle)).proved.wary, "so money needs a second proof sooner"

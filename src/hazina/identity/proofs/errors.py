@@ -147,6 +147,11 @@ class WalletAnswerInvalid(Refusal):
     message = "Invalid k1, sig or key."
 
 
+class WalletMismatch(WalletAnswerInvalid):
+    code = "LNURL_MISMATCH"
+    message = "The answer is to another request."
+
+
 class WalletSignatureWrong(Refusal):
     code = "LNURL_WRONG_SIGNATURE"
     kind = Kind.UNAUTHENTICATED

@@ -68,6 +68,16 @@ class Site:
     name: str
     network: Network
 
+    @classmethod
+    def at(cls, url: str, name: str, network: Network) -> Site:
+        """The site at an address, its origin spelt as browsers spell it."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        shown = f"[{host}]" if ":" in host else host
+        usual = {"https": 443, "http": 80}.get(parts.scheme)
+        port = f":{parts.port}" if parts.port not in (None, usual) else ""
+        return cls(f"{parts.scheme}://{shown}{port}", name, network)
+
     @cached_property
     def host(self) -> str:
         """Without port: the id that passkeys are bound to."""

@@ -25,6 +25,7 @@ from hazina.identity.proofs.errors import (
     PasskeyForeign,
     PasskeyUnknown,
     WalletAnswerInvalid,
+    WalletMismatch,
     WalletSignatureWrong,
 )
 from hazina.identity.proofs.model import (
@@ -51,6 +52,7 @@ from hazina.kernel import rates
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import NotAuthenticated, TooManyRequests
+from hazina.kernel.events import tell
 from hazina.kernel.ids import UUID, new_id
 from hazina.kernel.rates import Rate
 
@@ -187,7 +189,7 @@ class Proofs:
         WalletSignatureWrong, AttemptOver, KeyUnknown, KeyKnown, KeyOfAnother, TooManyRequests."""
         answer = lnurl.read_answer(query)
         if handle is not None and answer.k1 != lnurl.k1_of(handle):
-            raise WalletAnswerInvalid("Challenge mismatch.")
+            raise WalletMismatch
         await self._count(TRY_PER_IP, ip)
         hashed, now = nonce_hash(answer.k1), self.clock.now()
         async with self.db.reading() as tx:
@@ -196,12 +198,14 @@ class Proofs:
             raise AttemptOver
         purpose = row.challenge.purpose
         if answer.action is not None and answer.action != purpose.value:
-            raise WalletAnswerInvalid("Another action was asked for.")
+            raise WalletMismatch("Another action was asked for.")
         refusal = await self._judge(answer, row.challenge)
         async with self.db.transaction() as tx:
             burnt = await store.burn(tx, FactorKind.LNURL, hashed, now)
             if burnt is not None and refusal is None:
                 await store.answered(tx, burnt.challenge.id, answer.key.hex())
+            if burnt is not None:
+                await tell(tx, "wallet_answered", [wallet_key(hashed)])
         if burnt is None:
             raise AttemptOver
         if refusal is not None:
@@ -228,10 +232,10 @@ class Proofs:
             raise AttemptOver
         return k1
 
-    async def wallet_answered(self, asker: Asker, handle: str) -> bool:
-        """Has the wallet proved it? To be asked again and again, by whoever asked. Raises AttemptOver."""
-        row = await self._wallet_row(asker, handle)
-        return row.subject is not None
+    async def wallet_subject(self, asker: Asker, handle: str) -> str | None:
+        """The key that the wallet proved; None: it has not answered yet. To be asked again and again, by whoever
+        asked. Raises AttemptOver."""
+        return (await self._wallet_row(asker, handle)).subject
 
     async def _wallet_row(self, asker: Asker, handle: str) -> store.Row:
         """One that is open, or proved in time."""
@@ -373,3 +377,12 @@ class Proofs:
             wait = await rates.take(tx, [(rate, key)], self.clock.now())
         if wait:
             raise TooManyRequests(retry_after_s=wait)
+
+
+def wallet_key(hashed: bytes) -> str:
+    """By which facts of a wallet's answer are found (``Hub.follow``)."""
+    return f"wallet:{hashed.hex()}"
+
+
+def wallet_key_of(handle: str) -> str:
+    return wallet_key(nonce_hash(lnurl.k1_of(handle)))
