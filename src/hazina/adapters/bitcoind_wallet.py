@@ -121,6 +121,14 @@ class BitcoindWallets:
             return refused.text
         return None
 
+    async def publish_together(self, raws: list[bytes]) -> str | None:
+        outside_call("bitcoin.publish_together")
+        try:
+            said = await self._ask("submitpackage", [raw.hex() for raw in raws])
+        except NodeRefused as refused:
+            return refused.text
+        return None if said.get("package_msg") == "success" else str(said.get("package_msg") or "refused")
+
     async def standing(self, wallet: str, txid: str) -> Standing | None:
         outside_call("bitcoin.standing")
         try:

@@ -311,7 +311,7 @@ class Payouts:
         if refused is None or others_in:
             await self._bump_if_late(batch, rates)
         elif refused.startswith(OF_THE_FEE):
-            await self.bump(batch, rates[batch.speed or Speed.MEDIUM])
+            await self._too_cheap(batch, refused, rates)
         else:
             await self._not_taken(batch, refused, standing)
 
@@ -368,16 +368,15 @@ class Payouts:
         speed = batch.speed or Speed.MEDIUM
         late = self.clock.now() - batch.newest.built_at >= self.policy.bump_after[speed]
         if late and rates[speed] >= batch.newest.rate * self.policy.bump_ratio:
-            await self.bump(batch, rates[speed])
+            async with self.db.reading() as tx:
+                child = await store.child_of(tx, [one.txid for one in batch.versions])
+            if child is None:  # else it is the child's turn, which pays for both
+                await self.bump(batch, rates[speed])
 
     async def bump(self, batch: Batch, wanted: int) -> bool:
-        """The same payouts at a higher fee: by a replacement that spends the same coins, or, where a child of ours
-        or somebody else's stands in the way, by a child that pays for both. True: something better is out."""
-        async with self.db.reading() as tx:
-            child_id = await store.child_of(tx, [one.txid for one in batch.versions])
-            child = None if child_id is None else await store.batch(tx, child_id)
-        if child is not None:
-            return await self.bump(child, wanted)
+        """The same payouts at a higher fee: by a replacement that spends the same coins, or, where what others built
+        upon it stands in the way, by a child that pays for both. Never with a child of ours on its way: what pays
+        for that is its own bump. True: something better is out."""
         rate = raised(batch.newest.rate, wanted, self.policy.bump_step, self.rules.rate_cap)
         if rate is not None and batch.purpose is not Purpose.REFILL and await self._replace(batch, rate):
             return True
@@ -387,6 +386,18 @@ class Payouts:
             await store.trouble(tx, batch.id, "no bump within the cap")
         log.error("bump_failed", batch=str(batch.id), wanted=wanted)
         return False
+
+    async def _too_cheap(self, batch: Batch, refused: str, rates: dict[Speed, int]) -> None:
+        """The mempool does not take it any more: with its child, or with a higher fee."""
+        async with self.db.reading() as tx:
+            child_id = await store.child_of(tx, [one.txid for one in batch.versions])
+            child = None if child_id is None else await store.batch(tx, child_id)
+        if child is None:
+            await self.bump(batch, rates[batch.speed or Speed.MEDIUM])
+            return
+        together = await self.wallets.publish_together([batch.newest.raw, child.newest.raw])
+        async with self.db.transaction() as tx:
+            await store.trouble(tx, batch.id, None if together is None else refused)
 
     async def _replace(self, batch: Batch, rate: int) -> bool:
         outputs = await self._outputs(batch)

@@ -263,6 +263,10 @@ class Wallets(Protocol):
         not."""
         ...
 
+    async def publish_together(self, raws: list[bytes]) -> str | None:
+        """A parent that alone pays too little, and its child. None: both were taken; else why not."""
+        ...
+
     async def standing(self, wallet: str, txid: str) -> Standing | None:
         """None: the wallet has never seen it."""
         ...
