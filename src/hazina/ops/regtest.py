@@ -8,10 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from hazina.ops import Trouble
-from hazina.settings import Electrum, Settings
+from hazina.settings import Bitcoind, Electrum, Settings
 
 if TYPE_CHECKING:
     from hazina.sandbox.real.network import Network
@@ -76,9 +74,11 @@ def nodes_of(settings: Settings, folder: Path) -> dict[str, Any]:
         found = json.loads((folder / PROVIDERS_FILE).read_text())
     except (OSError, ValueError):
         raise Trouble(f"The sandbox in {folder} does not say where its nodes are.") from None
-    if settings.lightning:
-        return {}
-    electrum = found["electrum"]
-    password = SecretStr(electrum["password"])
-    node = Electrum(kind="electrum", name=ELECTRUM, base_url=electrum["url"], user=electrum["user"], password=password)
-    return {"nodes": {node.name: node}}
+    changes: dict[str, Any] = {}
+    if not settings.lightning:
+        changes["nodes"] = {
+            ELECTRUM: Electrum.model_validate({"kind": "electrum", "name": ELECTRUM, **found["electrum"]})
+        }
+    if settings.bitcoind is None:
+        changes["bitcoind"] = Bitcoind.model_validate(found["bitcoind"])
+    return changes

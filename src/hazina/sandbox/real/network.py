@@ -76,18 +76,15 @@ class Network:
     def outside(self) -> dict[str, Electrum]:
         return {name: node for name, node in self.nodes.items() if name != BANK}
 
-    def providers(self) -> dict[str, dict[str, str]]:
-        """Where the bank finds its nodes, and what opens them."""
+    def providers(self) -> dict[str, dict[str, Any]]:
+        """Where the bank finds its nodes, and what opens them; in the words of its settings."""
         node, bank = self.bitcoind, self.bank
         return {
             "bitcoind": {
-                "url": node.url,
-                "user": node.user,
-                "password": node.password,
-                **{f"zmq_{topic}": address for topic, address in node.zmq.items()},
+                "url": node.url, "user": node.user, "password": node.password, "zmq": list(node.zmq.values()),
             },
-            "electrum": {"url": bank.url, "user": bank.user, "password": bank.password},
-        }
+            "electrum": {"base_url": bank.url, "user": bank.user, "password": bank.password},
+        }  # fmt: skip
 
     @property
     def bank_answers(self) -> bool:
