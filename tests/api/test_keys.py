@@ -407,8 +407,10 @@ async def test_every_key_can_confirm(world: World, browser: Browser) -> None:
 
     async def asked(kind: str, path: str) -> dict[str, str]:
         answer = await browser.send("POST", path, {"purpose": "link", "address": BitcoinKey().address()})
+        methods.append(answer.json()["extensions"]["methods"])
         return {"challenge": answer.json()["extensions"]["challenge"], "method": kind}
 
+    methods: list[list[str]] = []
     step = await asked("lnurl", "nostr/challenge")
     begun = await browser.post("step-up/begin", **step)
     assert await call(world, wallet.answer(begun["lnurl"], action="auth")) == {"status": "OK"}
@@ -440,6 +442,7 @@ async def test_every_key_can_confirm(world: World, browser: Browser) -> None:
     signature = bitcoin.sign(begun["text"])
     assert (await browser.post("step-up/prove", **step, answer=signature))["token"].startswith("hzn_su_")
     assert (await browser.send("POST", "step-up/prove", {**step, "answer": signature})).status_code >= 400
+    assert methods == [["lnurl"], ["nostr"], ["bitcoin", "nostr"]]
 
 
 async def test_aut_08_a_copied_passkey_logs_in_warily_and_confirms_nothing(world: World, browser: Browser) -> None:

@@ -84,10 +84,13 @@ class StepUp:
     # -- asking ---------------------------------------------------------------------------------
 
     async def methods(self, user_id: UUID) -> list[str]:
-        """By what this person can prove, in the order of ``FactorKind``."""
+        """By what this person can prove, in the order of ``FactorKind``. A Lightning wallet only where there is
+        nothing else: it shows its owner a domain and nothing of what is confirmed, so its QR code can be
+        relayed."""
         async with self.db.reading() as tx:
             have = set(await store.kinds_of(tx, user_id))
-        return [kind.value for kind in FactorKind if kind in have and kind in self.provers]
+        found = [kind for kind in FactorKind if kind in have and kind in self.provers]
+        return [kind.value for kind in found if kind is not FactorKind.LNURL or len(found) == 1]
 
     async def required(self, user_id: UUID, verb: str, fingerprint: str, said: str) -> StepUpRequired:
         """The refusal to raise. A repeated request hears of the same challenge. Raises TooManyRequests."""

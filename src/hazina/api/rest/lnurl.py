@@ -31,8 +31,7 @@ from hazina.api.credentials import client_ip
 from hazina.api.rest.auth import Fields, text_of
 from hazina.api.rest.proofs import EVERY, STATUS, Asked, endpoint, finish
 from hazina.identity import FactorKind
-from hazina.identity.proofs import Purpose, wallet_key_of
-from hazina.identity.proofs.errors import AttemptOver, NotProvedYet, WalletMismatch
+from hazina.identity.proofs import AttemptOver, NotProvedYet, Purpose, WalletMismatch, wallet_key_of
 from hazina.kernel.errors import InvalidInput, Kind, Refusal
 
 WAIT_MAX_S = 25

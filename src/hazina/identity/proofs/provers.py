@@ -1,8 +1,4 @@
-"""Keys as second proofs (``stepup.Prover``). The answer is what the device gave, as text.
-
-A Lightning wallet is the weakest of them: it shows its owner a domain and nothing of what is confirmed, so its QR
-code can be relayed. It confirms only for somebody who has nothing else.
-"""
+"""Keys as second proofs (``stepup.Prover``). The answer is what the device gave, as text."""
 
 from __future__ import annotations
 
@@ -58,21 +54,11 @@ class ByWallet:
     proofs: Proofs
 
     async def begin(self, asked: Challenge, ip: str | None) -> Begun:
-        await self._only(asked)
         made = await self.proofs.ask_wallet(_asker(asked), Purpose.AUTH, about=str(asked.id))
         return {"id": made.handle, "lnurl": made.lnurl, "keyauth": made.keyauth}, {}
 
     async def check(self, asked: Challenge, answer: str) -> Checked:
-        await self._only(asked)
         return _checked(asked, await self.proofs.collect_wallet(_asker(asked), answer[:100]))
-
-    async def _only(self, asked: Challenge) -> None:
-        """Raises ChallengeUnknown for somebody who can confirm in a better way."""
-        links = self.proofs.links
-        async with self.proofs.db.reading() as tx:
-            kinds = {one.kind for one in await links.of(tx, asked.user_id)}
-        if kinds - {FactorKind.LNURL, FactorKind.DEVICE}:
-            raise ChallengeUnknown("Confirm in another way: a wallet cannot show you what it confirms.")
 
 
 @dataclass(frozen=True, slots=True)
