@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from hazina.adapters.bitcoind import Bitcoind as Adapter
 from hazina.adapters.bitcoind_rpc import Rpc
@@ -18,7 +19,6 @@ from hazina.kernel.db import Database
 from hazina.kernel.ids import public_id
 from hazina.sandbox.real.bitcoind import MINER, Bitcoind, bitcoin
 
-HOT = "hazina"
 SEEN, SETTLED = EventKind.OUTPUT_SEEN, EventKind.OUTPUT_SETTLED
 UNSETTLED, DROPPED = EventKind.OUTPUT_UNSETTLED, EventKind.OUTPUT_DROPPED
 
@@ -33,6 +33,7 @@ class Post:
     rpc: Rpc
     chain: Chain
     watcher: Watcher
+    wallet: str
     told: list[ChainEvent] = field(default_factory=list)
 
     async def look(self) -> list[tuple[EventKind, int]]:
@@ -42,6 +43,14 @@ class Post:
         new = await self.chain.events(after, 1_000)
         self.told += new
         return [(one.kind, one.output.sats) for one in new if one.output]
+
+    async def news(self, count: int = 1) -> list[tuple[EventKind, int]]:
+        """What looks bring until so much has come: the node's wallet learns of its mempool a moment later."""
+        found: list[tuple[EventKind, int]] = []
+        async with asyncio.timeout(30):
+            while len(found) < count:
+                found += await self.look()
+        return sorted(found, key=lambda one: (one[1], one[0].value))
 
     async def mine(self, blocks: int = 1) -> list[tuple[EventKind, int]]:
         await self.node.mine(blocks)
@@ -61,7 +70,7 @@ class Post:
 
     async def in_chain(self, depth: int = 1) -> int:
         """What the node's wallet has got in blocks that deep."""
-        got = await self.node.rpc("listreceivedbyaddress", depth, wallet=HOT)
+        got = await self.node.rpc("listreceivedbyaddress", depth, wallet=self.wallet)
         return sum(int(one["amount"] * 100_000_000) for one in got)
 
     async def pay_many(self, outputs: Sequence[tuple[str, int]]) -> str:
@@ -70,25 +79,51 @@ class Post:
         txid: str = await self.node.rpc("sendmany", "", amounts, wallet=MINER)
         return txid
 
-    async def double_spend(self, txid: str, *, to: str, sat_per_vbyte: float = 60) -> str:
-        """Replace a payment of the miner's by another of the same coins, to ``to``; the new one's id."""
-        old = await self.node.rpc("gettransaction", txid, True, True, wallet=MINER)
-        spent = [{"txid": one["txid"], "vout": one["vout"]} for one in old["decoded"]["vin"]]
-        worth = sum(one["value"] for one in old["decoded"]["vout"]) - old["fee"] * -1 * 0
-        rival = await self.node.rpc(
-            "createrawtransaction",
-            [{**one, "sequence": 1} for one in spent],
-            [{to: f"{worth - 1:.8f}"}, {await self.node.miner_address(): f"{0.99 - sat_per_vbyte * 3e-6:.8f}"}],
-        )
-        signed = await self.node.rpc("signrawtransactionwithwallet", rival, wallet=MINER)
-        return str(await self.node.rpc("sendrawtransaction", signed["hex"], "0"))
+    async def rival(self, txid: str, *, fee_sats: int = 50_000) -> str:
+        """A signed transaction of the same coins, back to the miner, with a higher fee: nobody was told of it yet."""
+        old = (await self.node.rpc("gettransaction", txid, True, True, wallet=MINER))["decoded"]
+        spent = [{"txid": one["txid"], "vout": one["vout"], "sequence": 1} for one in old["vin"]]
+        worth = sum(int(one["value"] * 100_000_000) for one in old["vout"])
+        to = {await self.node.rpc("getnewaddress", wallet=MINER): bitcoin(worth - fee_sats)}
+        raw = await self.node.rpc("createrawtransaction", spent, [to])
+        signed = await self.node.rpc("signrawtransactionwithwallet", raw, wallet=MINER)
+        assert signed["complete"]
+        return str(signed["hex"])
+
+    async def replace(self, txid: str) -> str:
+        """Double-spend a payment that waits in the mempool; the new transaction's id."""
+        return str(await self.node.rpc("sendrawtransaction", await self.rival(txid), "0"))
+
+    async def reorganise(
+        self, depth: int, *, rival: str | None = None, instead: int | None = None, empty: bool = True
+    ) -> None:
+        """The last blocks never were; the first of those in their place holds ``rival``, when there is one, or, when
+        not ``empty``, what waits again."""
+        first = await self.node.rpc("getblockhash", await self.node.height() - depth + 1)
+        await self.node.rpc("invalidateblock", first)
+        to = await self.node.rpc("getnewaddress", wallet=MINER)  # the same reward again would be the same block
+        if rival is not None or empty:
+            await self.node.rpc("generateblock", to, [rival] if rival else [])
+        else:
+            await self.node.mine(1, to)
+        await self.node.mine_empty((depth + 1 if instead is None else instead) - 1)
 
 
-async def posted(node: Bitcoind, db: Database, policy: Policy | None = None, wallet: str = HOT) -> Post:
+async def posted(node: Bitcoind, db: Database, wallet: str, policy: Policy | None = None) -> Post:
     """Begun, at the tip."""
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     rpc = Rpc(node.url, user=node.user, password=node.password)
     chain = Chain(db, clock, Adapter(rpc, wallet), BitcoindWallets(rpc, wallet), Network.REGTEST, policy)
-    post = Post(node, db, clock, rpc, chain, Watcher(chain.parts))
+    post = Post(node, db, clock, rpc, chain, Watcher(chain.parts), wallet)
     await post.look()
     return post
+
+
+async def again(post: Post) -> Post:
+    """The same bank in another process, which begins by what stands in the database."""
+    return await posted(post.node, post.db, post.wallet, post.chain.parts.policy)
+
+
+def a_wallet() -> str:
+    """A name that no other test's wallet has."""
+    return f"hazina-{uuid4().hex[:12]}"

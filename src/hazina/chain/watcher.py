@@ -56,7 +56,6 @@ class Watcher:
                 await self.look()
                 trouble = ""
             except (NodeSilent, NodeRefused, NodeUnfit) as error:
-                self._learned_at = None
                 trouble = f"{type(error).__name__}: {error}"
             except (psycopg.Error, AssertionError) as error:
                 trouble = f"{type(error).__name__}: {error}"
@@ -70,20 +69,28 @@ class Watcher:
     async def look(self) -> None:
         """Take in what is new.
 
-        :raises NodeSilent, NodeRefused, NodeUnfit:
+        :raises NodeSilent, NodeRefused, NodeUnfit: the next look opens the node anew.
         """
-        info = await self._parts.bitcoin.info()
+        try:
+            await self._look()
+        except BaseException:
+            self._learned_at = None
+            raise
+
+    async def _look(self) -> None:
+        parts = self._parts
+        info = await parts.bitcoin.info()
         if self._learned_at is None:
-            await begin(self._parts, info)
-        async with self._parts.db.transaction() as tx:
-            await store.note_node(tx, info.height, info.headers, info.catching_up, info.best, self._parts.clock.now())
-        now = self._parts.clock.steady()
+            await begin(parts, info)
+        async with parts.db.transaction() as tx:
+            await store.note_node(tx, info.height, info.headers, info.catching_up, info.best, parts.clock.now())
+        now = parts.clock.steady()
         if self._learned_at is None or now - self._learned_at > LEARN_EVERY.total_seconds():
-            await addresses.learn_unknown(self._parts)
+            await addresses.learn_unknown(parts)
             self._learned_at = now
-        while await take_blocks(self._parts, info):
-            info = await self._parts.bitcoin.info()
-        await take_mempool(self._parts)
+        while await take_blocks(parts, info):
+            info = await parts.bitcoin.info()
+        await take_mempool(parts)
 
 
 async def begin(parts: Parts, info: NodeInfo) -> None:
