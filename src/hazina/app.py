@@ -39,6 +39,9 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.kernel.keyfile import keys_in
 from hazina.ledger import Books
+from hazina.oauth import SANDBOX_POLICY as OAUTH_SANDBOX_POLICY
+from hazina.oauth import OAuth
+from hazina.oauth import Policy as OAuthPolicy
 from hazina.payments import Nodes, Parts, Payments, Seat
 from hazina.payments.ports import Lightning
 from hazina.safety import Safety
@@ -88,6 +91,7 @@ class Bank:
     identity: Identity
     factors: Factors
     accounts: Accounts
+    oauth: OAuth
     proofs: Proofs
     prices: Prices
     chain: Chain | None
@@ -183,6 +187,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     accounts = Accounts(db, clock, identity)
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
     identity.stepup.provers.update(provers(proofs))
+    oauth = OAuth(db, clock, identity, settings.origin, keys, _oauth_policy(settings))
     prices = Prices(db, clock, feeds)
     bitcoin = Bitcoind.of(settings.bitcoind) if settings.bitcoind else None
     onchain = None
@@ -204,8 +209,9 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     )
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
-    _schedule(queue, db, clock, identity, factors, prices, watching)
-    closing = (*(one.close for one in (*lightning, *guards, *feeds, *([bitcoin] if bitcoin else []))), sms.close)
+    _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
+    outside = (*lightning, *guards, *feeds, *([bitcoin] if bitcoin else []), sms, oauth)
+    closing = tuple(one.close for one in outside)
     return Bank(
         settings,
         db,
@@ -217,6 +223,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         identity,
         factors,
         accounts,
+        oauth,
         proofs,
         prices,
         onchain,
@@ -243,6 +250,13 @@ def _identity_policy(settings: Settings) -> IdentityPolicy:
             factors=said.factors,
         ),
     )
+
+
+def _oauth_policy(settings: Settings) -> OAuthPolicy:
+    """Beside a sandbox, apps may register themselves: nothing is real there."""
+    if settings.open_registration is None:
+        return OAUTH_SANDBOX_POLICY if settings.sandbox_url else OAuthPolicy()
+    return OAuthPolicy(open_registration=settings.open_registration)
 
 
 def _factors(settings: Settings, identity: Identity, mail: Smtp) -> tuple[Factors, list[Closing]]:
@@ -272,6 +286,7 @@ def _schedule(
     clock: Clock,
     identity: Identity,
     factors: Factors,
+    oauth: OAuth,
     prices: Prices,
     watching: Watch,
 ) -> None:
@@ -284,6 +299,7 @@ def _schedule(
             await access.sweep(tx, now - KEYS_KEPT)
             await factors.sweep(tx, now)
         await identity.sweep()
+        await oauth.sweep()
         await prices.sweep()
 
     jobs.retry_stalled(queue)

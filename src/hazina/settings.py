@@ -222,6 +222,10 @@ class Settings(Section):
     keys: SecretStr | None = None
     """Keys of what is personal, the text of a keys file; use ``keys_file``. Unset: ``<data>/keys``, made at the
     first start."""
+    open_registration: bool | None = None
+    """Apps may register themselves for "Log in with Hazina" without an initial access token, for identity scopes
+    only. Unset: beside a sandbox."""
+
     database_url: SecretStr | None = None
     """PostgreSQL 15 or newer, as the program's own role; unset: the embedded one."""
     owner_url: SecretStr | None = None

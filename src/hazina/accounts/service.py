@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from hazina.access import Caller, fingerprint, spent
+from hazina.access import Caller, Cap, Scope, fingerprint, spent
 from hazina.accounts import store
 from hazina.accounts.errors import (
     InvalidUsername,
@@ -34,7 +35,6 @@ from hazina.accounts.model import (
     window_start,
 )
 from hazina.identity import (
-    FACTOR_ADD,
     FACTOR_RELEASE,
     FACTOR_REMOVE,
     KEY,
@@ -53,6 +53,7 @@ from hazina.identity import (
 )
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
+from hazina.kernel.errors import NotAuthorized
 from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset, Cents
@@ -60,6 +61,7 @@ from hazina.kernel.units import Claim
 from hazina.ledger import open_account
 
 DISPLAY_CURRENCY = "USD"
+STRONG = {FactorKind.TOTP.value, FactorKind.PASSKEY.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,16 @@ class Accounts:
         self, caller: Caller, verb: str, content: Mapping[str, str], said: str
     ) -> Callable[[Tx], Awaitable[None]]:
         """The same for what moves no money (``stepup.KEY``, ``FACTOR_ADD`` and the others): a step that uses the
-        proof up in the transaction of the act, and does nothing where none is needed. Somebody who has nothing to
-        prove with may still add their first such factor. Raises StepUpRequired."""
+        proof up in the transaction of the act, and does nothing where none is needed. It is asked of whoever has
+        more to prove with than messages (an authenticator app, a passkey): clients written for Blink know no
+        step-up, and a code by SMS proves little more than the session does. Raises StepUpRequired."""
+        if caller.session_id is None and verb != KEY:
+            raise NotAuthorized("Only its holder, logged in, may change the ways into an account.")
         account = await self.account(caller.account_id)
         policy, mark = self.identity.policy.step_up, fingerprint(**content)
         needed = verb == FACTOR_RELEASE or (policy.keys if verb == KEY else policy.factors)[account.level]
-        if needed and verb == FACTOR_ADD:
-            needed = bool(await self.identity.stepup.methods(caller.user_id))
+        if needed and verb != FACTOR_RELEASE:
+            needed = not STRONG.isdisjoint(await self.identity.stepup.methods(caller.user_id))
         token = caller.step_up
         if needed and token is None:
             raise await self.identity.stepup.required(caller.user_id, verb, mark, said)
@@ -167,6 +172,22 @@ class Accounts:
         said = f"Stop logging in by {found.kind.value}"
         await self.change_factors(caller, FACTOR_REMOVE, {"factor": str(found.id)}, said, unlink)
 
+    async def release_factor(self, caller: Caller, factor_id: UUID, *, ip: str | None, agent: str | None) -> datetime:
+        """The caller agrees that whoever proves this way to log in within ten minutes takes it over: so it moves
+        between two accounts by both proofs, and never by one. Always behind a second proof. Raises FactorUnknown,
+        LastFactor, StepUpRequired, StepUpRefused."""
+        found = next((one for one in await self.identity.factors(caller.user_id) if one.id == factor_id), None)
+        if found is None:
+            raise FactorUnknown
+        said = f"Let another account take over your {found.kind.value}"
+        spend = await self.second_proof(caller, FACTOR_RELEASE, {"factor": str(factor_id)}, said)
+
+        async def release(tx: Tx) -> datetime:
+            await spend(tx)
+            return await self.identity.links.release(tx, caller.user_id, factor_id, ip=ip, agent=agent)
+
+        return await self.db.again(release)
+
     async def raise_level(self, tx: Tx, user_id: UUID) -> None:
         """After a phone was added to an account that had none."""
         account = await store.account_by_user(tx, user_id)
@@ -204,6 +225,22 @@ class Accounts:
             found.user_id, found.account_id, found.session_id, scopes, clean_ip(ip),
             amr=tuple(found.amr), auth_time=found.auth_time, wary=found.wary,
         )  # fmt: skip
+
+    async def caller_of_app(
+        self, user_id: UUID, rights: frozenset[Scope], ip: str | None, *, client_id: str, caps: Sequence[Cap] = ()
+    ) -> Caller | None:
+        """An app that acts for somebody, as far as both of them may; None when the account is closed."""
+        account = await self.of_user(user_id)
+        if account is None:
+            return None
+        scopes = rights & scopes_of(account.status)
+        return Caller(user_id, account.id, None, scopes, clean_ip(ip), tuple(caps), client_id)
+
+    async def of_user(self, user_id: UUID) -> Account | None:
+        """A person's account; None when it is closed, or there is none."""
+        async with self.db.reading() as tx:
+            account = await store.account_by_user(tx, user_id)
+        return None if account is None or account.status is Status.CLOSED else account
 
     # -- looking --------------------------------------------------------------------------------
 

@@ -12,12 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from hazina.api import status
+from hazina.api import oauth, status
 from hazina.api.bank import Bank
 from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
 from hazina.api.graphql.schema import build_schema
+from hazina.api.pages import Pages
 from hazina.api.rest import auth, factors, lnurl, proofs, security, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
@@ -44,6 +45,7 @@ ANY_ORIGIN = Middleware(
 def asgi(bank: Bank) -> Starlette:
     """The application. ``bank`` is started and stopped by whoever serves it."""
     documents = Documents(build_schema())
+    shared = Pages(bank)
     endpoint = Endpoint(bank, documents)
 
     async def live(websocket: WebSocket) -> None:
@@ -67,6 +69,8 @@ def asgi(bank: Bank) -> Starlette:
         *proofs.routes(bank),
         *lnurl.routes(bank),
         *security.routes(bank),
+        *shared.routes(),
+        *oauth.routes(bank, shared, middleware=[ANY_ORIGIN]),
         *status.routes(bank),
         *([sandbox.route()] if sandbox is not None else []),
         *pages(bundle(), with_sandbox=sandbox is not None),

@@ -13,6 +13,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
 from hazina.ledger import Books
+from hazina.oauth import OAuth
 from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
 from hazina.watch import Watch
@@ -35,6 +36,8 @@ class Bank(Protocol):
     def factors(self) -> Factors: ...
     @property
     def accounts(self) -> Accounts: ...
+    @property
+    def oauth(self) -> OAuth: ...
     @property
     def proofs(self) -> Proofs: ...
     @property

@@ -8,9 +8,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
-from hazina.access import Caller
+from hazina.access import Caller, Cap
 from hazina.api.bank import Bank
 from hazina.identity import clean_ip
+from hazina.oauth import spending_subject
 
 HOPS_MAX = 10
 
@@ -49,16 +50,30 @@ def credential(fields: Mapping[str, str]) -> Credential | None:
 async def caller_of(bank: Bank, shown: Credential | None, ip: str | None) -> Caller | None:
     """The caller behind a credential; None for nobody. Raises BadCredential.
 
-    Sessions are the only credential so far: an API key or an OAuth token opens nothing.
+    As ``Bearer`` a session's token or an app's access token is taken, as ``Oauth2-Token`` only the latter. An API
+    key opens nothing so far.
     """
     if shown is None:
         return None
-    if shown.kind != "bearer" or not shown.secret.isascii():
+    if shown.kind == "key" or not shown.secret.isascii():
         raise BadCredential
-    caller = await bank.accounts.caller(shown.secret, ip)
+    caller = None
+    if shown.kind == "bearer":
+        caller = await bank.accounts.caller(shown.secret, ip)
+    if caller is None:
+        caller = await _app(bank, shown.secret, ip)
     if caller is None:
         raise BadCredential
     return replace(caller, step_up=shown.step_up)
+
+
+async def _app(bank: Bank, token: str, ip: str | None) -> Caller | None:
+    """An app that acts for a customer, within what they agreed to."""
+    bearer = await bank.oauth.bearer(token)
+    if bearer is None:
+        return None
+    caps = [Cap(spending_subject(bearer.grant_id), bearer.caps)] if bearer.caps else []
+    return await bank.accounts.caller_of_app(bearer.user_id, bearer.rights, ip, client_id=bearer.client_id, caps=caps)
 
 
 def client_ip(connection: HTTPConnection) -> str | None:

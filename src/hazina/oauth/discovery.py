@@ -44,7 +44,6 @@ def document(issuer: str) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "end_session_endpoint": f"{issuer}/oauth/end_session",
         "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
-        "service_documentation": f"{issuer}/developers",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -99,6 +99,16 @@ class Provider:
 
         return await self._run(work)
 
+    async def waiting(self, key: str) -> tuple[Client, str] | None:
+        """The app of a stored request, and its way back; None when there is no such request (any more)."""
+
+        def work() -> tuple[Client, str] | None:
+            found = rows.request(current(), key, self.clock.now())
+            client = rows.client(current(), found[0].get("client_id", "")) if found else None
+            return None if found is None or client is None else (client, found[0].get("redirect_uri", ""))
+
+        return await self._run(work)
+
     async def device(self, user_code: str, login: Login) -> Ask | None:
         """What a waiting device asks; None: no device waits with that code."""
 

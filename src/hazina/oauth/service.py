@@ -15,7 +15,7 @@ from hazina.kernel.db import Database, Tx
 from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, new_id
 from hazina.oauth import discovery, store
-from hazina.oauth.authorize import Decision, Redirect, Step
+from hazina.oauth.authorize import Ask, Decision, Redirect, Step
 from hazina.oauth.clients import BadMetadata, checked_metadata, checked_scope
 from hazina.oauth.endpoints import CLIENT_MARK, made_secrets
 from hazina.oauth.errors import AppUnknown, ConnectionUnknown, InvalidApp, TooManyApps
@@ -106,6 +106,12 @@ class OAuth:
         if decision is not None and login is not None and isinstance(step, Redirect):
             await self._record(login.user_id, "app.allowed" if decision.allow else "app.refused")
         return step
+
+    async def waiting(self, key: str) -> tuple[Client, str] | None:
+        return await self.provider.waiting(key)
+
+    async def device(self, user_code: str, login: Login) -> Ask | None:
+        return await self.provider.device(user_code, login)
 
     async def answer_device(self, user_code: str, login: Login, decision: Decision) -> bool:
         answered = await self.provider.answer_device(user_code, login, decision)

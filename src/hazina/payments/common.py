@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from hazina.access import Caller
+from hazina.access import Caller, caps_claim
 from hazina.accounts import Accounts, Holder, LimitKind, WalletUnknown, holders, limit_for
 from hazina.chain import Chain, OnchainUnavailable
 from hazina.dealer import Prices, cents_of
@@ -29,6 +29,7 @@ from hazina.payments.errors import (
     LightningBusy,
     LimitExceeded,
     PaymentInProgress,
+    SpendingCapExceeded,
     TooManyInFlight,
 )
 from hazina.payments.model import InvoiceState, Party, Policy
@@ -88,6 +89,12 @@ def claim_refusal(result: Result) -> Refusal:
     detail = result.detail or {}
     if result.claim == "limit":
         remaining = detail.get("remaining", 0)
+        if str(detail.get("subject", "")).startswith("grant:"):
+            return SpendingCapExceeded(
+                f"{SpendingCapExceeded.message[:-1]}: USD {remaining / 100:.2f} remain.",
+                remaining_cents=remaining,
+                window_s=detail.get("window_s"),
+            )
         return LimitExceeded(
             f"This is more than the limit of your account allows in 24 hours: USD {remaining / 100:.2f} remain.",
             remaining_cents=remaining,
@@ -167,15 +174,17 @@ def spending(
     parts: Parts, caller: Caller, payer: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None,
     content: str, to: str,
 ) -> list[Claim]:  # fmt: skip
-    """The one place that everything a customer sends passes: the account's limit; unless it stays their own, a hold
-    on what leaves and a second proof. ``content``: fingerprint of the order; ``to``: the recipient, as shown."""
+    """The one place that everything a customer sends passes: the account's limit; unless it stays their own, what the
+    credential itself may spend, a hold on what leaves and a second proof. ``content``: fingerprint of the order;
+    ``to``: the recipient, as shown."""
     limit = limit_of(payer, kind, amount, price, parts)
     if kind is LimitKind.TRADE:
         return [limit]
     cents = volume(amount, price)
     dollars = f"{cents.n / 100:,.2f} USD"
     said = f"Send {f'{amount.sats_ceil:,} sat ({dollars})' if isinstance(amount, Msats) else dollars} to {to}"
-    return [limit, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
+    caps = [caps_claim(cap.subject, cap.windows, cents.n, parts.clock.now()) for cap in caller.caps]
+    return [limit, *caps, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
 
 
 def limit_of(holder: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:

@@ -51,6 +51,13 @@ class LimitExceeded(Refusal):
     message = "This is more than the limit of your account allows in 24 hours."
 
 
+class SpendingCapExceeded(LimitExceeded):
+    """Of the credential: an app, or a key. The account itself may do more."""
+
+    code = "SPENDING_CAP_EXCEEDED"
+    message = "This is more than you let this app spend."
+
+
 class AccountNotActive(Refusal):
     code = "ACCOUNT_NOT_ACTIVE"
     kind = Kind.FORBIDDEN
