@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hazina.sandbox import captcha, control, exchange, faults, smtp, twilio
 from hazina.sandbox.lnd import Lnd
+from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
 from hazina.sandbox.world import World
 
@@ -42,6 +43,7 @@ LIGHTNING: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ..
     ("GET", "/lightning/payments", control.payments),
     ("POST", "/lightning/payments", control.pay),
     ("POST", "/lightning/restart", control.restart_node),
+    ("POST", "/lightning/blocks", control.mine),
     ("GET", "/state", control.state),
 )
 
@@ -54,6 +56,7 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
     world = world or World.open(data)
     played = (
         Mount("/lnd", Lnd(world)),
+        Mount("/lnd-2", Lnd(world, BANK_2, "lnd-2")),
         *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in LIGHTNING),
     )
     app = Starlette(
@@ -86,7 +89,7 @@ async def _sweeping(world: World) -> AsyncIterator[None]:
     async def sweep() -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            world.invoices.sweep()
+            world.sweep()
 
     task = asyncio.create_task(sweep())
     try:

@@ -14,7 +14,7 @@ from hazina.kernel import bolt11
 from hazina.kernel.bolt11 import AMOUNT_MSAT_MAX, DESCRIPTION_BYTES_MAX, Bolt11Error
 from hazina.sandbox import exchange, faults, smtp
 from hazina.sandbox.invoices import Invoice, Refused
-from hazina.sandbox.network import ALIASES, CHAIN, MSAT_PER_BTC, OUTSIDE, WALLETS, new_secret
+from hazina.sandbox.network import ALIASES, BANK, BANKS, CHAIN, MSAT_PER_BTC, OUTSIDE, WALLETS, new_secret
 from hazina.sandbox.payments import Duplicate, Payment
 from hazina.sandbox.problems import Problem, flag, name, read_body, read_object, whole
 from hazina.sandbox.world import World
@@ -85,7 +85,7 @@ async def add_invoice(world: World, request: Request) -> Answer:
 async def invoices(world: World, request: Request) -> Answer:
     world.invoices.sweep()
     rows = world.store.rows(
-        "SELECT * FROM invoices WHERE node <> 'bank' ORDER BY created_at DESC, add_index DESC LIMIT ?", SHOWN
+        "SELECT * FROM invoices WHERE node NOT LIKE 'bank%' ORDER BY created_at DESC, add_index DESC LIMIT ?", SHOWN
     )
     return [_invoice(Invoice(*row)) for row in rows]
 
@@ -245,12 +245,24 @@ async def remove_faults(world: World, request: Request) -> Answer:
 
 
 async def restart_node(world: World, request: Request) -> Answer:
-    body = read_object(await read_body(request), "seconds")
+    body = read_object(await read_body(request), "seconds", "node")
     seconds = body.get("seconds", RESTART_S)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= RESTART_S_MAX:
         raise Problem("BAD_SECONDS", f"seconds must be a number from 0 to {RESTART_S_MAX:g}.")
-    world.restart_node(seconds)
+    node = name(body, "node") or BANK
+    if node not in BANKS:
+        raise Problem("BAD_NODE", f"Unknown node. The bank has: {', '.join(BANKS)}.")
+    world.restart_node(seconds, node)
     return {"seconds": seconds}
+
+
+async def mine(world: World, request: Request) -> Answer:
+    """Blocks pass: what hold invoices hold is given back when too few are left."""
+    body = read_object(await read_body(request), "blocks")
+    blocks = whole(body, "blocks", 1, 10_000) or 1
+    world.store.set("blocks", int(world.store.setting("blocks", 0)) + blocks)
+    world.sweep()
+    return {"height": world.height}
 
 
 async def state(world: World, request: Request) -> Answer:
@@ -258,7 +270,11 @@ async def state(world: World, request: Request) -> Answer:
     world.invoices.sweep()
     return {
         **await everywhere(world, request),
-        "node": {"alias": ALIASES["bank"], "pubkey": world.network.keys["bank"].hex(), "starting": world.node_starting},
+        "node": {
+            "alias": ALIASES["bank"],
+            "pubkey": world.network.keys["bank"].hex(),
+            "starting": world.starting(BANK),
+        },
         "channels": [
             {
                 "from": channel.a,

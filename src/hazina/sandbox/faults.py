@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "send", "track", "payments.subscribe", "payments.list", "estimatefee", "decode",
         "invoice.add", "invoice.lookup", "invoice.cancel", "invoice.settle", "invoice.hold", "invoice.subscribe",
         "invoices.list", "invoices.subscribe", "getinfo", "state", "version", "balance", "channels", "macaroon",
+        "payment.delete",
     ),
     "twilio": ("messages", "lookup"),
     "exchange": ("ticker",),
@@ -29,6 +30,7 @@ CALLS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 STREAMS = ("send", "track", "payments.subscribe", "invoice.subscribe", "invoices.subscribe")
 
+CALLS["lnd-2"] = CALLS["lnd"]
 ACTIONS = {
     "delay": "wait, then act and answer",
     "error": "do not act, answer HTTP 500 with plain text",
@@ -37,6 +39,7 @@ ACTIONS = {
     "cut": "act, then close the connection in the middle of the answer",
     "empty": "act, then answer HTTP 200 without a body",
     "duplicate_event": "every event of a stream comes twice",
+    "stuck": "send: keep the payment, say nothing, and do nothing with it until the node restarts",
 }
 DELAY_S = 1.0
 SECONDS_MAX = 86_400
@@ -111,6 +114,8 @@ class Faults:
                 continue
             if fault.action == "duplicate_event" and call not in STREAMS:
                 continue
+            if fault.action == "stuck" and call != "send":
+                continue
             if fault.times is not None:
                 self.store.run("UPDATE faults SET times = times - 1 WHERE id = ?", fault.id)
             return fault
@@ -141,6 +146,9 @@ async def serve(fault: Fault | None, app: ASGIApp, scope: Scope, receive: Receiv
         case "empty":
             await _act(app, scope, receive)
             await _answer(send, 200, b"")
+        case "stuck":
+            scope["hazina.stuck"] = True
+            await app(scope, receive, send)
         case "cut":
             await _cut_in_the_middle(app, scope, receive, send)
         case _:

@@ -13,6 +13,7 @@ from hazina.sandbox.network import CHAIN, Network, new_secret
 from hazina.sandbox.store import Store
 
 CLTV_EXPIRY = 80
+HOLD_EXPIRY_DELTA = 18
 FEATURES = frozenset({8, 14, 17})
 
 
@@ -42,6 +43,12 @@ class Invoice:
     settle_index: int
     settled_at: int
     accepted_at: int
+    accept_height: int
+
+    @property
+    def expiry_height(self) -> int:
+        """Of the HTLC that it holds or held."""
+        return self.accept_height + self.cltv_expiry + 3 if self.accept_height else self.cltv_expiry + 3
 
 
 class Invoices:
@@ -108,11 +115,20 @@ class Invoices:
             )  # fmt: skip
         return self._told(node, payment_hash)
 
-    def accept(self, invoice: Invoice, msat: int) -> None:
+    def accept(self, invoice: Invoice, msat: int, height: int) -> None:
         self.store.run(
-            "UPDATE invoices SET state = 'ACCEPTED', paid_msat = ?, accepted_at = ? WHERE node = ? AND hash = ?",
-            msat, int(time.time()), invoice.node, invoice.hash,
+            "UPDATE invoices SET state = 'ACCEPTED', paid_msat = ?, accepted_at = ?, accept_height = ?"
+            " WHERE node = ? AND hash = ?",
+            msat, int(time.time()), height, invoice.node, invoice.hash,
         )  # fmt: skip
+
+    def held_too_long(self, height: int) -> list[tuple[str, bytes]]:
+        """Hold invoices whose HTLC is so near its end that LND gives it back by itself."""
+        rows = self.store.rows(
+            "SELECT node, hash FROM invoices WHERE state = 'ACCEPTED' AND accept_height + cltv_expiry + 3 - ? <= ?",
+            HOLD_EXPIRY_DELTA, height,
+        )  # fmt: skip
+        return [(row["node"], row["hash"]) for row in rows]
 
     def settle(self, invoice: Invoice, msat: int, preimage: bytes) -> None:
         settle_index = self.store.value("SELECT max(settle_index) FROM invoices WHERE node = ?", invoice.node) or 0

@@ -21,6 +21,7 @@ ACTIONS = ("read", "write", "generate")
 IDENTIFIER_VERSION = 3  # of macaroon-bakery, which LND uses
 NONCE_BYTES = 16
 MACAROON_BYTES_MAX = 8_192
+APART = 1 << 40
 
 Permission = tuple[str, str]
 """Entity and action; entity ``uri`` with a full method name as action permits exactly that call."""
@@ -61,22 +62,31 @@ class Denied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Macaroons:
+    """Of one node: ``place`` keeps its root keys apart from the others'."""
+
     store: Store
+    place: int = 0
 
     def bake(self, permissions: Iterable[Permission], root_key_id: int = 0) -> bytes:
         """A macaroon in binary format 2. The root key is made when it does not exist."""
         with self.store.change():
-            self.store.run("INSERT OR IGNORE INTO root_keys VALUES (?, ?)", root_key_id, secrets.token_bytes(32))
-        key: bytes = self.store.value("SELECT key FROM root_keys WHERE id = ?", root_key_id)
+            self.store.run(
+                "INSERT OR IGNORE INTO root_keys VALUES (?, ?)", self._row(root_key_id), secrets.token_bytes(32)
+            )
+        key: bytes = self.store.value("SELECT key FROM root_keys WHERE id = ?", self._row(root_key_id))
         identifier = bytes([IDENTIFIER_VERSION]) + _dump(os.urandom(NONCE_BYTES), root_key_id, permissions)
         sealed = Macaroon(location="lnd", identifier=identifier, key=key, version=2)
         return bytes(BinarySerializer().serialize_raw(sealed))
 
     def revoke(self, root_key_id: int) -> bool:
-        return self.store.run("DELETE FROM root_keys WHERE id = ?", root_key_id) > 0
+        return self.store.run("DELETE FROM root_keys WHERE id = ?", self._row(root_key_id)) > 0
 
     def root_key_ids(self) -> list[int]:
-        return [row["id"] for row in self.store.rows("SELECT id FROM root_keys ORDER BY id")]
+        ids = (row["id"] - self._row(0) for row in self.store.rows("SELECT id FROM root_keys ORDER BY id"))
+        return [one for one in ids if 0 <= one < APART]
+
+    def _row(self, root_key_id: int) -> int:
+        return self.place * APART + root_key_id
 
     def check(self, text: str | None, uri: str, permission: Permission, address: str) -> None:
         """Raise ``Denied`` unless the macaroon in hex permits the call from ``address``."""
@@ -84,7 +94,7 @@ class Macaroons:
             raise Denied("expected 1 macaroon, got 0")
         macaroon = _parse(text)
         _, root_key_id, granted = _load(macaroon.identifier_bytes)
-        key = self.store.value("SELECT key FROM root_keys WHERE id = ?", root_key_id)
+        key = self.store.value("SELECT key FROM root_keys WHERE id = ?", self._row(root_key_id))
         if key is None:
             raise Denied(f"cannot retrieve macaroon: cannot get macaroon: root key with id {root_key_id} doesn't exist")
         for caveat in macaroon.caveats:
@@ -163,7 +173,7 @@ def _load(identifier: bytes) -> tuple[bytes, int, set[Permission]]:
                 parts = _fields(value)
                 entity = next(part.decode() for field, part in parts if field == 1)
                 granted |= {(entity, part.decode()) for field, part in parts if field == 2}
-        if not 0 <= root_key_id < 1 << 63:
+        if not 0 <= root_key_id < APART:
             raise ValueError
         return nonce, root_key_id, granted
     except (ValueError, IndexError, StopIteration):

@@ -1,10 +1,10 @@
 """A Lightning network small enough to read: nodes with real keys, channels with balances, a routing
 node that charges, and routes over them.
 
-    bank ── router ── outside          bank ── neighbour
+    bank ── router ── outside          bank ── neighbour          bank-2 ── router
 
 The outside wallet is reached through the router, which takes a fee; the neighbour has a channel with
-the bank and costs nothing.
+the bank and costs nothing. The bank's second node is for banks that have two.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from coincurve import PrivateKey
 from hazina.kernel.bolt11 import Network as Chain
 from hazina.sandbox.store import Store
 
-BANK, ROUTER, OUTSIDE, NEIGHBOUR = "bank", "router", "outside", "neighbour"
+BANK, ROUTER, OUTSIDE, NEIGHBOUR, BANK_2 = "bank", "router", "outside", "neighbour", "bank-2"
+BANKS = (BANK, BANK_2)
 WALLETS = (OUTSIDE, NEIGHBOUR)
 CHAIN = Chain.REGTEST
 ALIASES = {
     BANK: "hazina-sandbox", ROUTER: "sandbox-router", OUTSIDE: "sandbox-outside", NEIGHBOUR: "sandbox-neighbour",
+    BANK_2: "hazina-sandbox-2",
 }  # fmt: skip
 MSAT_PER_BTC = 100_000_000_000
 CAPACITY_MSAT = 100 * MSAT_PER_BTC
 FEE_BASE_MSAT = 1_000
 FEE_PPM = 100
 RESERVE_SHARE = 100  # one hundredth of a channel is never spendable
-CHANNELS = ((BANK, ROUTER), (ROUTER, OUTSIDE), (BANK, NEIGHBOUR))
+CHANNELS = ((BANK, ROUTER), (ROUTER, OUTSIDE), (BANK, NEIGHBOUR), (BANK_2, ROUTER))
 
 NO_ROUTE = "FAILURE_REASON_NO_ROUTE"
 INSUFFICIENT_BALANCE = "FAILURE_REASON_INSUFFICIENT_BALANCE"

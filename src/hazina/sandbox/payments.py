@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hazina.kernel.bolt11 import Invoice11
@@ -20,6 +21,7 @@ from hazina.sandbox.store import Store
 NONE = "FAILURE_REASON_NONE"
 WRONG_DETAILS = "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS"
 STEP_S = 0.005
+STUCK_NS = 1_000_000_000
 INDEX_JUMP = 1_000  # what a restart of LND does to its payment index
 
 
@@ -53,10 +55,11 @@ class Payment:
 
 
 class Payments:
-    def __init__(self, store: Store, network: Network, invoices: Invoices) -> None:
+    def __init__(self, store: Store, network: Network, invoices: Invoices, height: Callable[[], int]) -> None:
         self.store = store
         self.network = network
         self.invoices = invoices
+        self.height = height
         self.events: Events[Payment] = Events()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -66,9 +69,11 @@ class Payments:
 
     # --- the three commits
 
-    def start(self, node: str, invoice: Invoice11, text: str, amount_msat: int, fee_limit_msat: int) -> Payment:
+    def start(
+        self, node: str, invoice: Invoice11, text: str, amount_msat: int, fee_limit_msat: int, *, stuck: bool = False
+    ) -> Payment:
         """Take a payment. Raises ``Duplicate`` for a hash in flight or paid; a failed one is tried anew
-        under a new index."""
+        under a new index. ``stuck``: it is stored, and nothing more happens until the node restarts."""
         with self.store.change():
             index = self._next_index(node)  # a refused duplicate uses one up, too
             earlier = self.find(node, invoice.payment_hash)
@@ -76,10 +81,14 @@ class Payments:
                 self.store.run("DELETE FROM payments WHERE node = ? AND hash = ?", node, invoice.payment_hash)
                 self._insert(node, index, invoice, text, amount_msat, fee_limit_msat)
         if earlier is not None and earlier.status != "FAILED":
-            taken = earlier.status == "SUCCEEDED"
-            raise Duplicate("invoice is already paid" if taken else "payment is in transition")
+            if earlier.status == "SUCCEEDED":
+                raise Duplicate("invoice is already paid")
+            idle = earlier.route is None and time.time_ns() - earlier.created_ns > STUCK_NS
+            raise Duplicate("payment already exists" if idle else "payment is in transition")
         payment = self.find(node, invoice.payment_hash)
         assert payment is not None, "just written"
+        if stuck:
+            return payment
         self.events.publish(node, payment)
         task = asyncio.get_running_loop().create_task(self._drive(payment))
         self._tasks.add(task)
@@ -125,7 +134,7 @@ class Payments:
             self.fail(payment, WRONG_DETAILS)
         elif invoice.hold:
             with self.store.change():
-                self.invoices.accept(invoice, payment.amount_msat)
+                self.invoices.accept(invoice, payment.amount_msat, self.height())
             self.invoices.tell(invoice)
         else:
             assert invoice.preimage is not None, "an ordinary invoice knows its preimage"
@@ -152,6 +161,9 @@ class Payments:
         # LND shows the reason once beside IN_FLIGHT before it says FAILED
         self.events.publish(payment.node, replace(present, failure_reason=reason))
         self._tell(payment)
+
+    def forget(self, node: str, payment_hash: bytes) -> None:
+        self.store.run("DELETE FROM payments WHERE node = ? AND hash = ?", node, payment_hash)
 
     # --- hold invoices
 

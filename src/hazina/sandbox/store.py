@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS invoices (
     expiry_s INTEGER NOT NULL, cltv_expiry INTEGER NOT NULL, bolt11 TEXT NOT NULL, hold INTEGER NOT NULL,
     state TEXT NOT NULL, paid_msat INTEGER NOT NULL DEFAULT 0, settle_index INTEGER NOT NULL DEFAULT 0,
     settled_at INTEGER NOT NULL DEFAULT 0, accepted_at INTEGER NOT NULL DEFAULT 0,
+    accept_height INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (node, hash), UNIQUE (node, add_index)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS invoices_settled ON invoices (node, settle_index) WHERE settle_index > 0;
@@ -66,6 +67,8 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + SCHEMA)
+        if "accept_height" not in {row["name"] for row in self.rows("PRAGMA table_info(invoices)")}:  # an older file
+            self.run("ALTER TABLE invoices ADD COLUMN accept_height INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         self._db.close()

@@ -116,6 +116,14 @@ def read_b64(text: str, name: str) -> bytes:
         ) from None
 
 
+def go_float(number: int) -> str:
+    """As Go prints a whole float with %v: from a million on with an exponent."""
+    if abs(number) < 1_000_000:
+        return str(number)
+    digits, _, power = f"{number:.16e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{power}"
+
+
 def read_hex(text: str) -> bytes:
     if strange := re.search(r"[^0-9a-fA-F]", text):
         raise LndError(f"encoding/hex: invalid byte: U+{ord(strange[0]):04X} {strange[0]!r}")

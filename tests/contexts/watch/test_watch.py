@@ -267,7 +267,7 @@ async def test_a_payment_under_way_is_no_breach(town: Town) -> None:
     assert await town.look() == {}
     await town.book(invoice)
     assert await town.look() == {}
-    assert (await town.place())["counted"] == []
+    assert (await town.place())["nodes"]["lnd-1"]["counted"] == []
 
 
 async def test_a_payment_that_hangs_without_money_on_its_way(town: Town) -> None:

@@ -16,6 +16,7 @@ from hazina.sandbox import faults
 from hazina.sandbox.lnd import invoices, node, payments
 from hazina.sandbox.lnd.asked import Asked
 from hazina.sandbox.macaroons import Denied
+from hazina.sandbox.network import BANK
 from hazina.sandbox.wire import NOT_FOUND, UNIMPLEMENTED, LndError, Object, Stream, answer, answer_error, answer_stream
 from hazina.sandbox.world import World
 
@@ -75,6 +76,8 @@ CALLS = (
     _call("POST /v2/router/route/estimatefee estimatefee /routerrpc.Router/EstimateRouteFee", "offchain:read",
           single=payments.estimate_fee),
     _call("GET /v1/payments payments.list /lnrpc.Lightning/ListPayments", "offchain:read", single=payments.listing),
+    _call("DELETE /v1/payment payment.delete /lnrpc.Lightning/DeletePayment", "offchain:write",
+          single=payments.delete),
     _call("GET /v1/balance/channels balance /lnrpc.Lightning/ChannelBalance", "offchain:read",
           single=node.channel_balance),
     _call("GET /v1/balance/blockchain balance /lnrpc.Lightning/WalletBalance", "onchain:read",
@@ -95,6 +98,8 @@ class Lnd:
     """The ASGI application, mounted under ``/lnd``."""
 
     world: World
+    node: str = BANK
+    provider: str = "lnd"  # what faults call it
     calls: tuple[Call, ...] = field(default=(*CALLS, BAKE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,14 +115,20 @@ class Lnd:
         async def act(scope: Scope, receive: Receive, send: Send) -> None:
             await self._act(call, match.groupdict(), scope, receive, send)
 
-        await faults.serve(self.world.faults.take("lnd", call.name), act, scope, receive, send)
+        await faults.serve(self.world.faults.take(self.provider, call.name), act, scope, receive, send)
 
     async def _act(self, call: Call, path: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         streaming = call.streaming is not None
         try:
             self._permit(call, scope)
             request = Request(scope, receive)
-            asked = Asked(path, dict(parse_qsl(scope["query_string"].decode("latin-1"))), await _body(request))
+            asked = Asked(
+                path,
+                dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+                await _body(request),
+                self.node,
+                scope.get("hazina.stuck", False),
+            )
             if call.streaming is not None:
                 return await answer_stream(scope, receive, send, call.streaming(self.world, asked))
             assert call.single is not None, "a call is one or the other"
@@ -130,12 +141,12 @@ class Lnd:
     def _permit(self, call: Call, scope: Scope) -> None:
         if call.permission is None:
             return
-        if self.world.node_starting:
+        if self.world.starting(self.node):
             raise LndError(STARTING)
         headers = dict(scope["headers"])
         macaroon = headers.get(b"grpc-metadata-macaroon")
         try:
-            self.world.macaroons.check(
+            self.world.macaroons[self.node].check(
                 None if macaroon is None else macaroon.decode("latin-1"),
                 call.uri,
                 call.permission,

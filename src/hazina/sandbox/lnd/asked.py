@@ -15,6 +15,10 @@ class Asked:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    node: str
+    """Which of the bank's nodes is asked."""
+    stuck: bool = False
+    """A fault: a payment is stored and nothing is done with it."""
 
     def number(self, name: str, default: int = 0) -> int:
         text = self.query.get(name, "")

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hazina.kernel.bolt11 import AMOUNT_MSAT_MAX, DESCRIPTION_BYTES_MAX
 from hazina.sandbox.invoices import CLTV_EXPIRY, Invoice, Refused
 from hazina.sandbox.lnd.asked import Asked
-from hazina.sandbox.network import BANK, MSAT_PER_BTC, Route
+from hazina.sandbox.network import MSAT_PER_BTC, Route
 from hazina.sandbox.payments import Payment
-from hazina.sandbox.wire import BAD_ARGUMENT, NOT_FOUND, LndError, Object, Stream, b64, read_b64, read_hex, read_message
+from hazina.sandbox.wire import (
+    BAD_ARGUMENT,
+    NOT_FOUND,
+    LndError,
+    Object,
+    Stream,
+    b64,
+    go_float,
+    read_b64,
+    read_hex,
+    read_message,
+)
 from hazina.sandbox.world import World
 
 EXPIRY_S = 86_400
@@ -35,7 +48,7 @@ async def add(world: World, asked: Asked) -> Object:
     preimage = body["r_preimage"]
     if len(preimage) not in (0, 32):
         raise LndError(f"invalid preimage length of {len(preimage)}, want 32")
-    invoice = _add(world, body, preimage=preimage or None)
+    invoice = _add(world, asked.node, body, preimage=preimage or None)
     return {
         "r_hash": b64(invoice.hash),
         "payment_request": invoice.bolt11,
@@ -48,7 +61,7 @@ async def add_hold(world: World, asked: Asked) -> Object:
     body = read_message(asked.body, hash="bytes", **FIELDS)
     if len(body["hash"]) != 32:
         raise LndError(f"invalid hash length of {len(body['hash'])}, want 32")
-    invoice = _add(world, body, payment_hash=body["hash"])
+    invoice = _add(world, asked.node, body, payment_hash=body["hash"])
     return {
         "payment_request": invoice.bolt11,
         "add_index": str(invoice.add_index),
@@ -56,7 +69,9 @@ async def add_hold(world: World, asked: Asked) -> Object:
     }
 
 
-def _add(world: World, body: Object, *, preimage: bytes | None = None, payment_hash: bytes | None = None) -> Invoice:
+def _add(
+    world: World, node: str, body: Object, *, preimage: bytes | None = None, payment_hash: bytes | None = None
+) -> Invoice:
     amount_msat = _amount(body["value"], body["value_msat"])
     memo_bytes = len(body["memo"].encode())
     if memo_bytes > MEMO_BYTES_MAX:
@@ -68,13 +83,15 @@ def _add(world: World, body: Object, *, preimage: bytes | None = None, payment_h
         raise LndError(f"description hash is {len(body['description_hash'])} bytes, must be 32")
     expiry_s = body["expiry"] if body["expiry"] > 0 else EXPIRY_S
     if expiry_s > EXPIRY_S_MAX:
-        raise LndError(f"expiry of {expiry_s:g} seconds greater than max expiry of {EXPIRY_S_MAX:g} seconds")
+        raise LndError(
+            f"expiry of {go_float(expiry_s)} seconds greater than max expiry of {go_float(EXPIRY_S_MAX)} seconds"
+        )
     cltv_expiry = body["cltv_expiry"] or CLTV_EXPIRY
     if cltv_expiry < CLTV_EXPIRY_MIN:
         raise LndError(f"CLTV delta of {cltv_expiry} must be greater than minimum of {CLTV_EXPIRY_MIN}")
     try:
         return world.invoices.add(
-            BANK,
+            node,
             payment_hash=payment_hash,
             preimage=preimage,
             amount_msat=amount_msat,
@@ -94,25 +111,25 @@ def _amount(sat: int, msat: int) -> int | None:
         raise LndError("sat and msat arguments are mutually exclusive")
     total = sat * 1_000 + msat
     if total > min(BTC_MAX * MSAT_PER_BTC, AMOUNT_MSAT_MAX):
-        raise LndError(f"invoice amount {total / MSAT_PER_BTC:g} BTC is too large, max is {BTC_MAX} BTC")
+        raise LndError(f"invoice amount {Decimal(total) / MSAT_PER_BTC:f} BTC is too large, max is {BTC_MAX} BTC")
     return total or None
 
 
 async def lookup(world: World, asked: Asked) -> Object:
     """``/v1/invoice/{hex}``"""
-    return _found(world, read_hex(asked.path["hash"]))
+    return _found(world, asked.node, read_hex(asked.path["hash"]))
 
 
 async def lookup_v2(world: World, asked: Asked) -> Object:
     """``/v2/invoices/lookup?payment_hash=`` (base64)"""
-    return _found(world, read_b64(asked.query.get("payment_hash", ""), "payment_hash"))
+    return _found(world, asked.node, read_b64(asked.query.get("payment_hash", ""), "payment_hash"))
 
 
-def _found(world: World, payment_hash: bytes) -> Object:
+def _found(world: World, node: str, payment_hash: bytes) -> Object:
     if len(payment_hash) != 32:
         raise LndError(f"unable to parse pay hash: invalid hash length of {len(payment_hash)}, want 32", BAD_ARGUMENT)
     world.invoices.sweep()
-    invoice = world.invoices.find(BANK, payment_hash)
+    invoice = world.invoices.find(node, payment_hash)
     if invoice is None:
         raise LndError("unable to locate invoice", NOT_FOUND)
     return render(world, invoice)
@@ -121,7 +138,7 @@ def _found(world: World, payment_hash: bytes) -> Object:
 async def cancel(world: World, asked: Asked) -> Object:
     body = read_message(asked.body, payment_hash="bytes")
     try:
-        world.payments.cancel(BANK, body["payment_hash"])
+        world.payments.cancel(asked.node, body["payment_hash"])
     except Refused as refusal:
         raise LndError(str(refusal)) from None
     return {}
@@ -130,7 +147,7 @@ async def cancel(world: World, asked: Asked) -> Object:
 async def settle(world: World, asked: Asked) -> Object:
     body = read_message(asked.body, preimage="bytes")
     try:
-        world.payments.settle_held(BANK, body["preimage"])
+        world.payments.settle_held(asked.node, body["preimage"])
     except Refused as refusal:
         raise LndError(str(refusal)) from None
     return {}
@@ -140,7 +157,7 @@ async def listing(world: World, asked: Asked) -> Object:
     world.invoices.sweep()
     offset, limit = asked.number("index_offset"), asked.number("num_max_invoices") or PAGE
     backwards = asked.flag("reversed")
-    rows = world.store.rows(NEWEST if backwards else NEXT, BANK, asked.flag("pending_only"), offset, limit)
+    rows = world.store.rows(NEWEST if backwards else NEXT, asked.node, asked.flag("pending_only"), offset, limit)
     page = [Invoice(*row) for row in rows]
     if backwards:
         page.reverse()
@@ -155,17 +172,17 @@ async def subscribe(world: World, asked: Asked) -> Stream:
     """All invoices: what was added after ``add_index``, then what was settled after ``settle_index`` (zero
     means nothing old), then news: added and settled, nothing else."""
     added, settled = asked.number("add_index"), asked.number("settle_index")
-    with world.invoices.events.listening(BANK) as news:
+    with world.invoices.events.listening(asked.node) as news:
         world.invoices.sweep()
         backlog = []
         if added > 0:
             backlog += world.store.rows(
                 "SELECT * FROM invoices WHERE node = ? AND add_index > ? AND state <> 'CANCELED' ORDER BY add_index",
-                BANK, added,
+                asked.node, added,
             )  # fmt: skip
         if settled > 0:
             backlog += world.store.rows(
-                "SELECT * FROM invoices WHERE node = ? AND settle_index > ? ORDER BY settle_index", BANK, settled
+                "SELECT * FROM invoices WHERE node = ? AND settle_index > ? ORDER BY settle_index", asked.node, settled
             )
         for row in backlog:
             yield render(world, Invoice(*row))
@@ -178,8 +195,8 @@ async def subscribe(world: World, asked: Asked) -> Stream:
 async def subscribe_one(world: World, asked: Asked) -> Stream:
     """One invoice: its present state, then every change, until it ends."""
     payment_hash = read_b64(asked.path["hash"], "r_hash")
-    with world.invoices.events.listening(BANK) as news:
-        invoice = world.invoices.find(BANK, payment_hash)
+    with world.invoices.events.listening(asked.node) as news:
+        invoice = world.invoices.find(asked.node, payment_hash)
         if invoice is None:
             raise LndError("unable to locate invoice")
         yield render(world, invoice)
@@ -241,12 +258,12 @@ def _htlcs(world: World, invoice: Invoice) -> list[Object]:
             "chan_id": str(Route.load(payment.route or "").steps[-1].channel),
             "htlc_index": str(payment.id),
             "amt_msat": str(invoice.paid_msat),
-            "accept_height": 0,
+            "accept_height": invoice.accept_height,
             "accept_time": str(invoice.accepted_at or invoice.settled_at),
             "resolve_time": str(payment.resolved_ns // 1_000_000_000),
-            "expiry_height": invoice.cltv_expiry + 3,
+            "expiry_height": invoice.expiry_height,
             "state": invoice.state,
-            "custom_records": {},
+            "custom_records": {"106823": "AA=="},
             "mpp_total_amt_msat": str(invoice.paid_msat),
             "amp": None,
         }

@@ -11,24 +11,18 @@ from typing import Any
 from hazina.sandbox.lnd.asked import Asked
 from hazina.sandbox.lnd.payments import NETWORK_NAME
 from hazina.sandbox.macaroons import ADMIN, ENTITIES, Permission
-from hazina.sandbox.network import ALIASES, BANK, RESERVE_SHARE, Channel, Route
+from hazina.sandbox.network import ALIASES, RESERVE_SHARE, Channel, Route
 from hazina.sandbox.payments import Payment
 from hazina.sandbox.wire import LndError, Object, read_int, read_message
 from hazina.sandbox.world import World
 
 VERSION = "0.21.2-beta"
-FIRST_HEIGHT = 207
 BLOCK_S = 600
 ONCHAIN_SAT = 10_0000_0000
 
 
-def height(world: World) -> int:
-    """A block every ten minutes since the sandbox was made."""
-    return FIRST_HEIGHT + int(time.time() - world.store.setting("created_at")) // BLOCK_S
-
-
 async def state(world: World, asked: Asked) -> Object:
-    return {"state": "UNLOCKED" if world.node_starting else "SERVER_ACTIVE"}
+    return {"state": "UNLOCKED" if world.starting(asked.node) else "SERVER_ACTIVE"}
 
 
 async def version(world: World, asked: Asked) -> Object:
@@ -46,17 +40,17 @@ async def version(world: World, asked: Asked) -> Object:
 
 
 async def info(world: World, asked: Asked) -> Object:
-    now = height(world)
+    now = world.height
     return {
         "version": f"{VERSION} commit=v{VERSION}",
         "commit_hash": "",
-        "identity_pubkey": world.network.keys[BANK].hex(),
-        "alias": ALIASES[BANK],
+        "identity_pubkey": world.network.keys[asked.node].hex(),
+        "alias": ALIASES[asked.node],
         "color": "#3399ff",
         "num_pending_channels": 0,
-        "num_active_channels": len(world.network.channels(BANK)),
+        "num_active_channels": len(world.network.channels(asked.node)),
         "num_inactive_channels": 0,
-        "num_peers": len(world.network.channels(BANK)),
+        "num_peers": len(world.network.channels(asked.node)),
         "block_height": now,
         "block_hash": hashlib.sha256(str(now).encode()).hexdigest(),
         "best_header_timestamp": str(int(time.time()) // BLOCK_S * BLOCK_S),
@@ -73,23 +67,23 @@ async def info(world: World, asked: Asked) -> Object:
     }
 
 
-def _pending(world: World, outgoing: bool) -> dict[int, list[Payment]]:
+def _pending(world: World, node: str, outgoing: bool) -> dict[int, list[Payment]]:
     """Payments in flight over the bank's channels, by channel."""
     found: dict[int, list[Payment]] = {}
     rows = world.store.rows("SELECT * FROM payments WHERE status = 'IN_FLIGHT' AND route IS NOT NULL")
     for payment in (Payment(*row) for row in rows):
         for step in Route.load(payment.route or "").steps:
-            if (step.source if outgoing else step.target) == BANK:
+            if (step.source if outgoing else step.target) == node:
                 found.setdefault(step.channel, []).append(payment)
     return found
 
 
-def _in_flight_msat(payments: dict[int, list[Payment]], outgoing: bool) -> dict[int, int]:
+def _in_flight_msat(node: str, payments: dict[int, list[Payment]], outgoing: bool) -> dict[int, int]:
     sums: dict[int, int] = {}
     for channel, held in payments.items():
         for payment in held:
             for step in Route.load(payment.route or "").steps:
-                if step.channel == channel and (step.source if outgoing else step.target) == BANK:
+                if step.channel == channel and (step.source if outgoing else step.target) == node:
                     sums[channel] = sums.get(channel, 0) + step.msat
     return sums
 
@@ -100,11 +94,11 @@ def _pair(msat: int) -> Object:
 
 async def channel_balance(world: World, asked: Asked) -> Object:
     """An outgoing amount in flight stands under ``unsettled_remote``, an incoming one under ``unsettled_local``."""
-    channels = world.network.channels(BANK)
-    local = sum(channel.local_msat(BANK) for channel in channels)
-    remote = sum(channel.local_msat(channel.peer(BANK)) for channel in channels)
-    leaving = sum(_in_flight_msat(_pending(world, True), True).values())
-    coming = sum(_in_flight_msat(_pending(world, False), False).values())
+    channels = world.network.channels(asked.node)
+    local = sum(channel.local_msat(asked.node) for channel in channels)
+    remote = sum(channel.local_msat(channel.peer(asked.node)) for channel in channels)
+    leaving = sum(_in_flight_msat(asked.node, _pending(world, asked.node, True), True).values())
+    coming = sum(_in_flight_msat(asked.node, _pending(world, asked.node, False), False).values())
     return {
         "balance": str(local // 1_000),
         "pending_open_balance": "0",
@@ -130,18 +124,18 @@ async def wallet_balance(world: World, asked: Asked) -> Object:
 
 
 async def channels(world: World, asked: Asked) -> Object:
-    leaving = _in_flight_msat(_pending(world, True), True)
-    coming = _in_flight_msat(_pending(world, False), False)
+    leaving = _in_flight_msat(asked.node, _pending(world, asked.node, True), True)
+    coming = _in_flight_msat(asked.node, _pending(world, asked.node, False), False)
     return {
         "channels": [
-            _channel(world, channel, leaving.get(channel.id, 0) + coming.get(channel.id, 0))
-            for channel in world.network.channels(BANK)
+            _channel(world, asked.node, channel, leaving.get(channel.id, 0) + coming.get(channel.id, 0))
+            for channel in world.network.channels(asked.node)
         ]
     }
 
 
-def _channel(world: World, channel: Channel, unsettled_msat: int) -> Object:
-    peer = channel.peer(BANK)
+def _channel(world: World, node: str, channel: Channel, unsettled_msat: int) -> Object:
+    peer = channel.peer(node)
     reserve = str(channel.capacity_msat // RESERVE_SHARE // 1_000)
     return {
         "active": True,
@@ -149,7 +143,7 @@ def _channel(world: World, channel: Channel, unsettled_msat: int) -> Object:
         "channel_point": hashlib.sha256(str(channel.id).encode()).hexdigest() + ":0",
         "chan_id": str(channel.id),
         "capacity": str(channel.capacity_msat // 1_000),
-        "local_balance": str(channel.local_msat(BANK) // 1_000),
+        "local_balance": str(channel.local_msat(node) // 1_000),
         "remote_balance": str(channel.local_msat(peer) // 1_000),
         "commit_fee": "0",
         "unsettled_balance": str(unsettled_msat // 1_000),
@@ -169,7 +163,7 @@ async def bake(world: World, asked: Asked, uris: Collection[str]) -> Object:
     if not body["permissions"]:
         raise LndError("permission list cannot be empty. specify at least one action/entity pair")
     granted = {_permission(found, uris) for found in body["permissions"]}
-    return {"macaroon": world.macaroons.bake(granted, body["root_key_id"]).hex()}
+    return {"macaroon": world.macaroons[asked.node].bake(granted, body["root_key_id"]).hex()}
 
 
 def _permission(found: Any, uris: Collection[str]) -> Permission:
@@ -186,11 +180,11 @@ def _permission(found: Any, uris: Collection[str]) -> Permission:
 
 
 async def macaroon_ids(world: World, asked: Asked) -> Object:
-    return {"root_key_ids": [str(number) for number in world.macaroons.root_key_ids()]}
+    return {"root_key_ids": [str(number) for number in world.macaroons[asked.node].root_key_ids()]}
 
 
 async def revoke(world: World, asked: Asked) -> Object:
     number = read_int(asked.path["id"], "root_key_id") if re.fullmatch(r"[0-9]+", asked.path["id"]) else -1
     if number == 0:
         raise LndError("the specified ID cannot be deleted")
-    return {"deleted": number > 0 and world.macaroons.revoke(number)}
+    return {"deleted": number > 0 and world.macaroons[asked.node].revoke(number)}

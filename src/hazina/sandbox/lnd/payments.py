@@ -10,7 +10,7 @@ from bech32 import CHARSET, bech32_create_checksum
 from hazina.kernel import bolt11
 from hazina.kernel.bolt11 import Bolt11Code, Bolt11Error, Invoice11
 from hazina.sandbox.lnd.asked import Asked
-from hazina.sandbox.network import BANK, CHAIN, NO_ROUTE, Route
+from hazina.sandbox.network import CHAIN, NO_ROUTE, Route
 from hazina.sandbox.payments import NONE, Duplicate, Payment
 from hazina.sandbox.wire import ALREADY_EXISTS, NOT_FOUND, LndError, Object, Stream, b64, read_b64, read_message
 from hazina.sandbox.world import World
@@ -50,11 +50,13 @@ async def send(world: World, asked: Asked) -> Stream:
     amount_msat = _amount(invoice, _msat(body["amt"], body["amt_msat"]))
     if body["cltv_limit"] and body["cltv_limit"] < CLTV_LIMIT_MIN:
         raise LndError(f"cltv limit {body['cltv_limit']} should be greater than {CLTV_LIMIT_MIN}")
-    if invoice.payee == world.network.keys[BANK] and not body["allow_self_payment"]:
+    if invoice.payee == world.network.keys[asked.node] and not body["allow_self_payment"]:
         raise LndError("self-payments not allowed")
-    with world.payments.events.listening(BANK) as news:
+    with world.payments.events.listening(asked.node) as news:
         try:
-            payment = world.payments.start(BANK, invoice, body["payment_request"], amount_msat, fee_limit_msat)
+            payment = world.payments.start(
+                asked.node, invoice, body["payment_request"], amount_msat, fee_limit_msat, stuck=asked.stuck
+            )
         except Duplicate as duplicate:
             raise LndError(str(duplicate), ALREADY_EXISTS) from None
         while not payment.ended:
@@ -106,8 +108,8 @@ def _decode(text: str) -> Invoice11:
 async def track(world: World, asked: Asked) -> Stream:
     """One payment: as it stands, then every change until it ends."""
     payment_hash = read_b64(asked.path["hash"], "payment_hash")
-    with world.payments.events.listening(BANK) as news:
-        payment = world.payments.find(BANK, payment_hash)
+    with world.payments.events.listening(asked.node) as news:
+        payment = world.payments.find(asked.node, payment_hash)
         if payment is None:
             raise LndError("payment isn't initiated", NOT_FOUND)
         if payment.ended or not asked.flag("no_inflight_updates"):
@@ -122,7 +124,7 @@ async def track(world: World, asked: Asked) -> Stream:
 
 async def subscribe(world: World, asked: Asked) -> Stream:
     """Every payment's changes from now on."""
-    with world.payments.events.listening(BANK) as news:
+    with world.payments.events.listening(asked.node) as news:
         while True:
             payment = await news.next()
             if payment.ended or not asked.flag("no_inflight_updates"):
@@ -133,17 +135,32 @@ async def listing(world: World, asked: Asked) -> Object:
     """Paid ones, or with ``include_incomplete`` all; probes are among the failed."""
     offset, limit = asked.number("index_offset"), asked.number("max_payments") or PAGE
     backwards = asked.flag("reversed")
-    rows = world.store.rows(NEWEST if backwards else NEXT, BANK, asked.flag("include_incomplete"), offset, limit)
+    rows = world.store.rows(NEWEST if backwards else NEXT, asked.node, asked.flag("include_incomplete"), offset, limit)
     page = [Payment(*row) for row in rows]
     if backwards:
         page.reverse()
-    total = world.store.value("SELECT count(*) FROM payments WHERE node = ?", BANK)
+    total = world.store.value("SELECT count(*) FROM payments WHERE node = ?", asked.node)
     return {
         "payments": [render(payment) for payment in page],
         "first_index_offset": str(page[0].id if page else 0),
         "last_index_offset": str(page[-1].id if page else 0),
         "total_num_payments": str(total if asked.flag("count_total_payments") else 0),
     }
+
+
+async def delete(world: World, asked: Asked) -> Object:
+    """Forgets a payment: ``track`` knows nothing of it then, and it may be sent again."""
+    payment_hash = read_b64(asked.query.get("payment_hash", ""), "payment_hash")
+    payment = world.payments.find(asked.node, payment_hash)
+    if payment is None:
+        raise LndError("non bucket element in payments bucket")
+    if not payment.ended:
+        raise LndError(
+            f"payment '{payment_hash.hex()}' has inflight HTLCsand therefore cannot be deleted: "
+            "payment is in transition"
+        )
+    world.payments.forget(asked.node, payment_hash)
+    return {"status": "payment deleted"}
 
 
 async def estimate_fee(world: World, asked: Asked) -> Object:
@@ -154,13 +171,13 @@ async def estimate_fee(world: World, asked: Asked) -> Object:
         invoice = _decode(body["payment_request"])
         if invoice.amount_msat is None:
             raise LndError("payment request amount must be greater than 0")
-        found = world.payments.probe(BANK, invoice.payee, invoice.amount_msat)
+        found = world.payments.probe(asked.node, invoice.payee, invoice.amount_msat)
         return _estimate(found)
     if len(body["dest"]) != 33:
         raise LndError(f"invalid vertex length of {len(body['dest'])}, want 33")
     if body["amt_sat"] <= 0:
         raise LndError("amount must be greater than 0")
-    found = world.network.route(BANK, world.network.name_of(body["dest"]), body["amt_sat"] * 1_000)
+    found = world.network.route(asked.node, world.network.name_of(body["dest"]), body["amt_sat"] * 1_000)
     if isinstance(found, str):
         raise LndError("unable to find a path to destination" if found == NO_ROUTE else "insufficient local balance")
     return _estimate(found)
@@ -212,7 +229,7 @@ def render(payment: Payment) -> Object:
         "htlcs": _htlcs(payment, preimage),
         "payment_index": str(payment.id),
         "failure_reason": payment.failure_reason,
-        "first_hop_custom_records": {},
+        "first_hop_custom_records": {"106823": "AA=="},
     }
 
 
