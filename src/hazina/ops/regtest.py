@@ -43,6 +43,12 @@ def claim(settings: Settings, folder: Path) -> None:
     )
 
 
+def real(folder: Path) -> bool:
+    """Is this sandbox's Lightning node a real one?"""
+    file = folder / KIND_FILE
+    return file.exists() and file.read_text().strip() != PLAYED
+
+
 def network(settings: Settings, folder: Path) -> Network | None:
     """The nodes that the settings ask for, not started; None for the played ones.
 

@@ -135,7 +135,7 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> st
 def pointed_at(settings: Settings, url: str) -> Settings:
     """Providers that are not set use the sandbox at ``url``."""
     changes: dict[str, object] = {"sandbox_url": url}
-    if settings.real_nodes is not None:
+    if regtest.real(folder(settings)):
         changes |= regtest.nodes_of(settings, folder(settings))
     elif not settings.lightning:
         macaroon = (folder(settings) / BANK_MACAROON).read_bytes().hex()

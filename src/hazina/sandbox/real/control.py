@@ -14,7 +14,7 @@ from hazina.kernel import bolt11
 from hazina.kernel.bolt11 import DESCRIPTION_BYTES_MAX, Bolt11Error
 from hazina.kernel.http import NoAnswer
 from hazina.sandbox import control
-from hazina.sandbox.control import AMOUNT_MAX, EXPIRY_S, EXPIRY_S_MAX, PAYMENT_WAIT_S, RESTART_S, RESTART_S_MAX, SHOWN
+from hazina.sandbox.control import AMOUNT_MAX, EXPIRY_S, EXPIRY_S_MAX, RESTART_S, RESTART_S_MAX, SHOWN
 from hazina.sandbox.network import CHAIN
 from hazina.sandbox.problems import Problem, flag, name, read_body, read_object, whole
 from hazina.sandbox.real.bitcoind import sats, until
@@ -26,6 +26,7 @@ BLOCKS_MAX = 1_000
 REORG_MAX = 100
 SATS_MAX = 21 * 10**14
 RATE_MAX = 1_000
+PAYMENT_WAIT_S = 12.0
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
