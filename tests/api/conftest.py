@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 import websockets
 from pydantic import SecretStr
+from tests.api.telegram import Passport
 
 from hazina import app
 from hazina.api.asgi import asgi
@@ -28,7 +29,8 @@ from hazina.kernel.db import Database
 from hazina.kernel.money import Cents
 from hazina.ops import sandbox as ops_sandbox
 from hazina.payments import Policy
-from hazina.settings import Settings
+from hazina.sandbox import captcha
+from hazina.settings import GeeTest, Settings, Telegram
 
 Json = dict[str, Any]
 
@@ -120,11 +122,12 @@ class World:
         data: Json = body["data"]
         return data
 
-    async def outside(self, path: str, body: Json) -> Json:
-        answer = await self.http.post(f"/sandbox/api/{path}", json=body)
+    async def outside(self, path: str, body: Json | None) -> Any:
+        """The sandbox's control panel: a question without a body, else an act."""
+        address = f"/sandbox/api/{path}"
+        answer = await (self.http.get(address) if body is None else self.http.post(address, json=body))
         assert answer.status_code < 300, answer.text
-        found: Json = answer.json()
-        return found
+        return answer.json()
 
     async def code_of(self, phone: str) -> str:
         """The code in the newest message to a phone."""
@@ -209,18 +212,15 @@ def numbers() -> Iterator[int]:
     return iter(range(100_001, 999_999))
 
 
-@pytest.fixture
-async def world(
-    db: Database, program_url: str, sandbox_settings: Settings, numbers: Iterator[int]
-) -> AsyncIterator[World]:
+@asynccontextmanager
+async def opened(program_url: str, settings: Settings, numbers: Iterator[int], **more: Any) -> AsyncIterator[World]:
+    """The bank that ``settings`` and ``more`` describe."""
     clock = ShiftedClock()
-    settings = sandbox_settings.model_copy(update={"database_url": SecretStr(program_url)})
+    settings = settings.model_copy(update={"database_url": SecretStr(program_url), **more})
     bank = app.build(settings, clock=clock, policy=Policy(inline_wait_s=2))
     await bank.start()
-    background = [
-        asyncio.create_task(bank.hub.run(), name="hub"),
-        asyncio.create_task(bank.payments.watch(), name="watch"),
-    ]
+    watching = [asyncio.create_task(bank.payments.watch(node), name="watch") for node in bank.nodes.all()]
+    background = [asyncio.create_task(bank.hub.run(), name="hub"), *watching]
     try:
         await bank.prices.refresh()
         application = asgi(bank)
@@ -236,3 +236,37 @@ async def world(
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await bank.stop()
+
+
+@pytest.fixture
+async def world(
+    db: Database, program_url: str, sandbox_settings: Settings, numbers: Iterator[int]
+) -> AsyncIterator[World]:
+    async with opened(program_url, sandbox_settings, numbers) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def passport() -> Passport:
+    return Passport()
+
+
+@pytest.fixture
+async def telegram_world(
+    db: Database, program_url: str, sandbox_settings: Settings, numbers: Iterator[int], passport: Passport
+) -> AsyncIterator[World]:
+    """A bank with a bot of its own."""
+    bot = Telegram(token=SecretStr(passport.token), private_key=SecretStr(passport.pem))
+    async with opened(program_url, sandbox_settings, numbers, telegram=bot) as found:
+        yield found
+
+
+@pytest.fixture
+async def captcha_world(
+    db: Database, program_url: str, sandbox_settings: Settings, numbers: Iterator[int]
+) -> AsyncIterator[World]:
+    """A bank that asks for a captcha before a code."""
+    url = f"{sandbox_settings.sandbox_url}/geetest"
+    geetest = GeeTest(base_url=url, status_url=url, id=captcha.GEETEST_ID, key=SecretStr(captcha.GEETEST_KEY))
+    async with opened(program_url, sandbox_settings, numbers, geetest=geetest) as found:
+        yield found

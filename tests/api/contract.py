@@ -114,6 +114,13 @@ LnUpdate = paymentHash: PaymentHash!; status: InvoicePaymentStatus!; transaction
     WalletId!
 MyUpdatesPayload = errors: [Error!]!; me: User; update: UserUpdate
 Network = mainnet, regtest, signet, testnet
+OnChainAddressCreateInput = walletId: WalletId!
+OnChainAddressCurrentInput = walletId: WalletId!
+OnChainAddressPayload = address: OnChainAddress; errors: [Error!]!
+OnChainPaymentSendAllInput = address: OnChainAddress!; memo: Memo; speed: PayoutSpeed! = FAST; walletId: WalletId!
+OnChainPaymentSendInput = address: OnChainAddress!; amount: SatAmount!; memo: Memo; speed: PayoutSpeed! = FAST;
+    walletId: WalletId!
+OnChainTxFee = amount: SatAmount!
 OnChainUpdate = amount: SatAmount!; displayCurrencyPerSat: Float!; transaction: Transaction!; txHash:
     OnChainTxHash!; txNotificationType: TxNotificationType!; usdPerSat: Float!; walletId: WalletId!
 OneDayAccountLimit implements AccountLimit = interval: Seconds; remainingLimit: CentAmount; totalLimit:
@@ -121,6 +128,8 @@ OneDayAccountLimit implements AccountLimit = interval: Seconds; remainingLimit: 
 PageInfo = endCursor: String; hasNextPage: Boolean!; hasPreviousPage: Boolean!; startCursor: String
 PaymentSendPayload = errors: [Error!]!; status: PaymentSendResult; transaction: Transaction
 PaymentSendResult = ALREADY_PAID, FAILURE, PENDING, SUCCESS
+PayoutSpeed = FAST, MEDIUM, SLOW
+PayoutSpeeds = description: String!; displayName: String!; speed: PayoutSpeed!
 PhoneCodeChannelType = SMS, TELEGRAM, WHATSAPP
 Price = base: SafeInt!; currencyUnit: String!; formattedAmount: String!; offset: Int!
 PriceInput = amount: SatAmount!; amountCurrencyUnit: ExchangeCurrencyUnit!; priceCurrencyUnit:
@@ -194,6 +203,9 @@ lnInvoicePaymentStatus(input: LnInvoicePaymentStatusInput!): LnInvoicePaymentSta
 lnInvoicePaymentStatusByHash(input: LnInvoicePaymentStatusByHashInput!): LnInvoicePaymentStatus!
 lnInvoicePaymentStatusByPaymentRequest(input: LnInvoicePaymentStatusByPaymentRequestInput!): LnInvoicePaymentStatus!
 me: User
+onChainTxFee(
+    address: OnChainAddress!, amount: SatAmount!, speed: PayoutSpeed! = FAST, walletId: WalletId!): OnChainTxFee!
+payoutSpeeds: [PayoutSpeeds!]!
 realtimePrice(currency: DisplayCurrency = "USD"): RealtimePrice!
 userDefaultWalletId(username: Username!): WalletId!
 usernameAvailable(username: Username!): Boolean
@@ -211,6 +223,10 @@ lnInvoicePaymentSend(input: LnInvoicePaymentInput!): PaymentSendPayload!
 lnNoAmountInvoiceCreate(input: LnNoAmountInvoiceCreateInput!): LnNoAmountInvoicePayload!
 lnNoAmountInvoiceFeeProbe(input: LnNoAmountInvoiceFeeProbeInput!): SatAmountPayload!
 lnNoAmountInvoicePaymentSend(input: LnNoAmountInvoicePaymentInput!): PaymentSendPayload!
+onChainAddressCreate(input: OnChainAddressCreateInput!): OnChainAddressPayload!
+onChainAddressCurrent(input: OnChainAddressCurrentInput!): OnChainAddressPayload!
+onChainPaymentSend(input: OnChainPaymentSendInput!): PaymentSendPayload!
+onChainPaymentSendAll(input: OnChainPaymentSendAllInput!): PaymentSendPayload!
 userEmailDelete: UserEmailDeletePayload!
 userEmailRegistrationInitiate(input: UserEmailRegistrationInitiateInput!): UserEmailRegistrationInitiatePayload!
 userEmailRegistrationValidate(input: UserEmailRegistrationValidateInput!): UserEmailRegistrationValidatePayload!
@@ -243,5 +259,9 @@ NOT_YET = {
     "User": {"contactByUsername", "contacts", "supportChat"},
 }
 
-OURS = {"User": {"sessions"}, "Mutation": {"sessionRevoke"}}
+OURS = {
+    "User": {"sessions"},
+    "SettlementViaOnChain": {"confirmations", "confirmationsNeeded"},
+    "Mutation": {"sessionRevoke"},
+}
 OUR_TYPES = {"Session", "SessionRevokeInput"}

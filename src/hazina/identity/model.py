@@ -148,9 +148,9 @@ class StepUpPolicy:
     wary_over_cents: int | None = 5_000
     """The same at every level where the session was opened in a way that can be relayed or copied."""
     keys: tuple[bool, ...] = (True, True, True, True)
-    """Making an API key."""
+    """Making an API key: asked of whoever has an authenticator app or a passkey."""
     factors: tuple[bool, ...] = (True, True, True, True)
-    """Adding or removing a way to log in."""
+    """Adding or removing a way to log in: asked of the same."""
 
     def payment_needs(self, level: int, cents: int, wary: bool) -> bool:
         most = [self.payment_over_cents[level], *([self.wary_over_cents] if wary else [])]
