@@ -54,6 +54,18 @@ async def pending(
     return [pending_line(one) for one in found]
 
 
+async def confirmations(parts: Parts, line: Line) -> tuple[int, int] | None:
+    """As the chain has it now. None for a line that does not wait for confirmations."""
+    if parts.chain is None or line.status is not LineStatus.PENDING or line.direction is not Direction.RECEIVE:
+        return None
+    standing = await parts.chain.standing()
+    for output in await parts.chain.outputs([line.wallet_id]):
+        if (bytes.fromhex(output.txid), output.vout) == (line.txid, line.vout):
+            deep = standing.height - output.height + 1 if standing and output.height is not None else 0
+            return max(deep, 0), output.confirmations_needed
+    return None
+
+
 def pending_line(deposit: Deposit) -> Line:
     """A deposit that waits, in the shape of the line that it will be. It has another id then, as with Blink."""
     assert deposit.account_id is not None and deposit.wallet_id is not None

@@ -29,6 +29,7 @@ from hazina.payments import (
 )
 from hazina.payments.common import Parts, may_move, party
 from hazina.payments.errors import PaymentUnknown, WrongCurrency
+from hazina.payments.fees import Network, TieredFlat, Way
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -76,6 +77,18 @@ class Payments:
         """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
         return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
 
+    @property
+    def has_chain(self) -> bool:
+        """Is there a Bitcoin node? Without one everything on-chain is refused."""
+        return self.parts.chain is not None
+
+    def deposit_tiers(self) -> list[tuple[int | None, int]]:
+        """What a deposit costs by its amount, as far as that is told beforehand: up to so many satoshi (None: above
+        all), the fee in satoshi."""
+        asked = self.parts.policy.fees.get((Network.ONCHAIN, Way.RECEIVE), ()) if self.has_chain else ()
+        tiers = next((one.tiers for one in asked if isinstance(one, TieredFlat)), ())
+        return [(tier.up_to_sats, tier.sats) for tier in tiers]
+
     async def send_onchain(self, caller: Caller, order: SendOnchain) -> Sent:
         """To a Bitcoin address. ``SUCCESS`` means queued; the line says PENDING until it is deep in the chain."""
         return await withdrawals.send(self.parts, caller, order)
@@ -95,6 +108,10 @@ class Payments:
     ) -> list[Line]:
         """What is on its way on-chain, in no balance yet; newest first."""
         return await deposits.pending(self.parts, caller, wallet_ids, paid_to)
+
+    async def confirmations(self, line: Line) -> tuple[int, int] | None:
+        """How many blocks confirm a deposit that waits, and how many it needs; None for every other line."""
+        return await deposits.confirmations(self.parts, line)
 
     async def pending_deposit(self, account_id: UUID, deposit_id: UUID) -> Line | None:
         """For listeners that were told of one."""

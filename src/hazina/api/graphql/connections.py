@@ -34,6 +34,3 @@ def connection(page: Slice[T], cursor: Callable[[T], str]) -> dict[str, Any]:
             "hasPreviousPage": page.has_previous,
         },
     }
-
-
-EMPTY: Slice[Any] = Slice(())

@@ -13,6 +13,7 @@ from hazina.api.graphql.public import (
     factors,
     globals,
     invoices,
+    onchain,
     payments,
     prices,
     subscriptions,
@@ -23,7 +24,7 @@ from hazina.api.graphql.public import (
 from hazina.api.graphql.scalars import SCALARS
 
 SDL = Path(__file__).parent / "sdl"
-NOUNS = (users, factors, accounts, wallets, transactions, invoices, payments, prices, globals, subscriptions)
+NOUNS = (users, factors, accounts, wallets, transactions, invoices, payments, onchain, prices, globals, subscriptions)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from hazina.api.graphql.public.transactions import line_cursor
 from hazina.api.graphql.verbs import question
 from hazina.kernel.money import Asset
 from hazina.ledger import balances
+from hazina.payments import Line
 
 query, account, public_wallet = QueryType(), InterfaceType("Account"), ObjectType("PublicWallet")
 limit = InterfaceType("AccountLimit")
@@ -102,9 +103,9 @@ async def invoices(me: Me, context: Context, walletIds: list[UUID | None] | None
 
 @account.field("pendingIncomingTransactions")
 @question
-async def pending(me: Me, context: Context, walletIds: list[UUID | None] | None = None) -> list[Any]:
-    """Receipts that wait for confirmations: only on-chain ones will."""
-    return []
+async def pending(me: Me, context: Context, walletIds: list[UUID | None] | None = None) -> list[Line]:
+    """Deposits that wait for confirmations."""
+    return await context.bank.payments.pending_deposits(me.caller, wanted_wallets(walletIds))
 
 
 @account.field("realtimePrice")

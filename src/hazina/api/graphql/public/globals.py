@@ -17,8 +17,6 @@ log = structlog.get_logger("hazina.api")
 
 query, globals_type = QueryType(), ObjectType("Globals")
 
-NO_DEPOSIT_FEES = {"minBankFee": "0", "minBankFeeThreshold": "0", "ratio": "0", "tiers": []}  # no on-chain deposits yet
-
 
 @query.field("globals")
 async def everywhere(_: Any, info: Info) -> dict[str, Any]:
@@ -29,10 +27,19 @@ async def everywhere(_: Any, info: Info) -> dict[str, Any]:
         "lightningAddressDomainAliases": [],
         "buildInformation": {"commitHash": None, "helmRevision": None},
         "blockInfo": None,
-        "feesInformation": {"deposit": NO_DEPOSIT_FEES},
+        "feesInformation": {"deposit": _deposit_fees(context_of(info).bank.payments.deposit_tiers())},
         "supportedCountries": supported_countries(),
         "accountLimitsByLevel": [_limits(level) for level in Level],
     }
+
+
+def _deposit_fees(tiers: list[tuple[int | None, int]]) -> dict[str, Any]:
+    """Numbers as text, as Blink has them."""
+    shown = [{"maxAmount": None if most is None else str(most), "amount": str(fee)} for most, fee in tiers]
+    first = shown[0] if shown else {"maxAmount": None, "amount": "0"}
+    return {
+        "minBankFee": first["amount"], "minBankFeeThreshold": first["maxAmount"] or "0", "ratio": "0", "tiers": shown,
+    }  # fmt: skip
 
 
 @globals_type.field("nodesIds")

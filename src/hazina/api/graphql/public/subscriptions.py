@@ -24,7 +24,7 @@ from hazina.dealer import PriceUnavailable, msats_of, sat_price
 from hazina.kernel.errors import NotAuthorized, Refusal
 from hazina.kernel.events import Fact
 from hazina.kernel.money import Asset, Cents
-from hazina.payments import Direction, Line, Via
+from hazina.payments import Direction, Kind, Line, State, Via
 
 subscription, my_updates = SubscriptionType(), ObjectType("MyUpdatesPayload")
 
@@ -88,12 +88,22 @@ async def _prices(context: Context, currency: str) -> list[Payload]:
 
 
 async def _receipt(context: Context, caller: Caller, fact: Fact) -> Payload | None:
-    """The update for a fact that tells of money received; None for every other."""
-    if fact.topic != "line" or fact.body.get("direction") != Direction.RECEIVE.name:
-        return None
-    line = await context.bank.payments.line_of(caller.account_id, UUID(fact.body["line_id"]))
+    """The update for a fact that tells of money received, or on its way, or of a withdrawal that has arrived; None
+    for every other."""
+    paying = context.bank.payments
+    match fact.topic, fact.body:
+        case "line", {"direction": Direction.RECEIVE.name, "line_id": id_}:
+            line, told = await paying.line_of(caller.account_id, UUID(id_)), "OnchainReceipt"
+        case "deposit", {"deposit_id": id_}:
+            line, told = await paying.pending_deposit(caller.account_id, UUID(id_)), "OnchainReceiptPending"
+        case "payment", {"kind": Kind.ONCHAIN_OUT.name, "state": State.PAID.name, "payment_id": id_}:
+            line, told = await paying.line_sent(caller.account_id, UUID(id_)), "OnchainPayment"
+        case _:
+            return None
     if line is None:
         return None
+    if line.settlement is Via.ONCHAIN:
+        return {"errors": [], "update": _onchain_update(line, told)}
     return {"errors": [], "update": _ln_update(line) if line.initiation is Via.LN else _intraledger_update(line)}
 
 
@@ -109,7 +119,7 @@ def _ln_update(line: Line) -> dict[str, Any]:
 
 def _intraledger_update(line: Line) -> dict[str, Any]:
     """The fields besides the transaction are Blink's old ones: satoshi, and dollars for one of them."""
-    per_sat = line.price.cents_per_btc / 10**10 if line.price else 0.0
+    per_sat = _per_sat(line)
     if line.asset is Asset.BTC:
         sats = whole(Asset.BTC, line.amount)
     else:
@@ -123,6 +133,24 @@ def _intraledger_update(line: Line) -> dict[str, Any]:
         "txNotificationType": "IntraLedgerReceipt",
         "walletId": line.wallet_id,
     }
+
+
+def _onchain_update(line: Line, told: str) -> dict[str, Any]:
+    per_sat = _per_sat(line)
+    return {
+        "__typename": "OnChainUpdate",
+        "amount": abs(whole(line.asset, line.amount)),
+        "displayCurrencyPerSat": per_sat,
+        "usdPerSat": per_sat,
+        "transaction": line,
+        "txHash": line.txid,
+        "txNotificationType": told,
+        "walletId": line.wallet_id,
+    }
+
+
+def _per_sat(line: Line) -> float:
+    return line.price.cents_per_btc / 10**10 if line.price else 0.0
 
 
 @my_updates.field("me")

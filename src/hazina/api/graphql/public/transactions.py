@@ -12,6 +12,7 @@ from hazina.kernel.money import Asset, Msats, Price, amount_of
 from hazina.payments import Direction, Line, LineStatus, Via
 
 transaction = ObjectType("Transaction")
+onchain = ObjectType("SettlementViaOnChain")
 settlement_price = ObjectType("PriceOfOneSettlementMinorUnitInDisplayMinorUnit")
 
 
@@ -36,6 +37,8 @@ def _initiation(line: Line, _: Info) -> dict[str, Any]:
             "paymentHash": line.payment_hash,
             "paymentRequest": line.payment_request or "",
         }
+    if line.initiation is Via.ONCHAIN:
+        return {"__typename": "InitiationViaOnChain", "address": line.address}
     return {"__typename": "InitiationViaIntraLedger", **_counterparty(line)}
 
 
@@ -43,6 +46,8 @@ def _settlement(line: Line, _: Info) -> dict[str, Any]:
     if line.settlement is Via.LN:
         # The older name of the preimage is "payment secret"; clients still read it.
         return {"__typename": "SettlementViaLn", "preImage": line.preimage, "paymentSecret": line.preimage}
+    if line.settlement is Via.ONCHAIN:
+        return {"__typename": "SettlementViaOnChain", "transactionHash": line.txid, "vout": line.vout, "line": line}
     return {"__typename": "SettlementViaIntraLedger", "preImage": line.preimage, **_counterparty(line)}
 
 
@@ -53,6 +58,20 @@ def _counterparty(line: Line) -> dict[str, Any]:
 async def _price(line: Line, info: Info) -> Price | None:
     """The price when it happened; a line from before the first price shows today's."""
     return line.price or await context_of(info).bank.prices.latest()
+
+
+async def _confirmations(via: dict[str, Any], info: Info) -> int | None:
+    found = await context_of(info).bank.payments.confirmations(via["line"])
+    return found[0] if found else None
+
+
+async def _confirmations_needed(via: dict[str, Any], info: Info) -> int | None:
+    found = await context_of(info).bank.payments.confirmations(via["line"])
+    return found[1] if found else None
+
+
+onchain.set_field("confirmations", _confirmations)
+onchain.set_field("confirmationsNeeded", _confirmations_needed)
 
 
 @transaction.field("settlementPrice")
@@ -95,6 +114,7 @@ settlement_price.set_field("formattedAmount", lambda price, _: price.formatted_a
 
 BINDABLES = (
     transaction,
+    onchain,
     settlement_price,
     EnumType("TxDirection", Direction),
     EnumType("TxStatus", LineStatus),

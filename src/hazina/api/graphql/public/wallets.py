@@ -8,7 +8,7 @@ from uuid import UUID
 from ariadne import EnumType, InterfaceType
 
 from hazina.accounts import Wallet
-from hazina.api.graphql.connections import EMPTY, connection, page_of
+from hazina.api.graphql.connections import connection, page_of
 from hazina.api.graphql.context import Context, Info, context_of
 from hazina.api.graphql.public.invoices import hash_of, invoice_cursor
 from hazina.api.graphql.public.transactions import line_cursor, whole
@@ -59,15 +59,26 @@ async def transactions_by_request(one: Wallet, context: Context, paymentRequest:
 @wallet.field("transactionsByAddress")
 @question
 async def transactions_by_address(one: Wallet, context: Context, address: str, **page: Any) -> dict[str, Any]:
-    """None: there are no on-chain payments yet."""
-    page_of(**page)
-    return connection(EMPTY, str)
+    found = await context.bank.payments.lines(asked_by(context), [one.id], page_of(**page), address=address)
+    return connection(found, line_cursor)
 
 
 @wallet.field("pendingIncomingTransactionsByAddress")
 @question
-async def pending_by_address(one: Wallet, context: Context, address: str) -> list[Any]:
-    return []
+async def pending_by_address(one: Wallet, context: Context, address: str) -> list[Line]:
+    return await context.bank.payments.pending_deposits(asked_by(context), [one.id], address)
+
+
+@wallet.field("pendingIncomingTransactions")
+async def pending(one: Wallet, info: Info) -> list[Line]:
+    context = context_of(info)
+    return await context.bank.payments.pending_deposits(asked_by(context), [one.id])
+
+
+@wallet.field("pendingIncomingBalance")
+async def pending_balance(one: Wallet, info: Info) -> int:
+    """What will be credited when all that is on its way has arrived."""
+    return sum(whole(line.asset, line.amount) for line in await pending(one, info))
 
 
 @wallet.field("invoices")
@@ -86,7 +97,5 @@ async def invoice_by_hash(one: Wallet, context: Context, paymentHash: bytes) -> 
 wallet.set_field("id", lambda one, _: str(one.id))
 wallet.set_field("accountId", lambda one, _: str(one.account_id))
 wallet.set_field("walletCurrency", lambda one, _: one.asset)
-wallet.set_field("pendingIncomingBalance", lambda *_: 0)
-wallet.set_field("pendingIncomingTransactions", lambda *_: [])
 
 BINDABLES = (wallet, EnumType("WalletCurrency", Asset))
