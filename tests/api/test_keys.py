@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
 from tests.api.conftest import Json, World
 from tests.contexts.identity.signers import BitcoinKey, NostrKey, Passkey, Wallet
+
+from hazina.identity import FactorKind
+from hazina.kernel.ids import new_id
 
 
 @dataclass
@@ -400,49 +404,46 @@ async def test_the_last_one_stays_and_foreign_ones_are_unknown(world: World, bro
 
 async def test_every_key_can_confirm(world: World, browser: Browser) -> None:
     """Each by what it says it confirms; the wallet only for somebody who has nothing else."""
-    wallet = Wallet()
+    wallet, nostr, bitcoin = Wallet(), NostrKey(), BitcoinKey()
     made = await browser.post("lnurl/challenge")
     await call(world, wallet.answer(made["lnurl"]))
-    await browser.enter("lnurl/login", id=made["id"])
+    user_id = UUID((await browser.enter("lnurl/login", id=made["id"]))["id"])
+    stepup, links = world.bank.identity.stepup, world.bank.identity.links
 
-    async def asked(kind: str, path: str) -> dict[str, str]:
-        answer = await browser.send("POST", path, {"purpose": "link", "address": BitcoinKey().address()})
-        methods.append(answer.json()["extensions"]["methods"])
-        return {"challenge": answer.json()["extensions"]["challenge"], "method": kind}
+    async def asked(kind: str, *methods: str) -> dict[str, str]:
+        refusal = await stepup.required(user_id, "payment", new_id().hex * 2, "Pay $40 to Baraka")
+        assert refusal.facts["methods"] == list(methods)
+        return {"challenge": refusal.facts["challenge"], "method": kind}
 
-    methods: list[list[str]] = []
-    step = await asked("lnurl", "nostr/challenge")
+    async def proves(step: dict[str, str], answer: str) -> bool:
+        proved = await browser.send("POST", "step-up/prove", {**step, "answer": answer})
+        return proved.status_code == 200 and proved.json()["token"].startswith("hzn_su_")
+
+    step = await asked("lnurl", "lnurl")
     begun = await browser.post("step-up/begin", **step)
+    assert not await proves(step, begun["id"])
     assert await call(world, wallet.answer(begun["lnurl"], action="auth")) == {"status": "OK"}
-    token = (await browser.post("step-up/prove", **step, answer=begun["id"]))["token"]
-    key, header = NostrKey(), {"x-step-up": token}
-    made = (await browser.send("POST", "nostr/challenge", {"purpose": "link"}, **header)).json()
-    answer = await browser.send("POST", "nostr/login", {"event": key.sign(made["event"])}, **header)
-    assert answer.status_code == 200, answer.text
+    assert await proves(step, begun["id"])
 
-    step = await asked("lnurl", "bitcoin/message")
-    refused = await browser.send("POST", "step-up/begin", step)
-    assert refused.status_code >= 400, "there is something better now"
+    async with world.bank.db.transaction() as tx:
+        await links.link(tx, user_id, FactorKind.NOSTR, nostr.pubkey)
+    step = await asked("lnurl", "nostr")
+    assert (await browser.send("POST", "step-up/begin", step)).status_code >= 400, "there is something better now"
     step["method"] = "nostr"
     event = (await browser.post("step-up/begin", **step))["event"]
-    assert event["content"].startswith("Add a Bitcoin key (#")
-    other = json.dumps(key.sign({**event, "content": ""}))
-    assert (await browser.send("POST", "step-up/prove", {**step, "answer": other})).status_code >= 400
-    event = (await browser.post("step-up/begin", **step))["event"]
-    header = {"x-step-up": (await browser.post("step-up/prove", **step, answer=json.dumps(key.sign(event))))["token"]}
-    bitcoin = BitcoinKey()
-    body = {"purpose": "link", "address": bitcoin.address()}
-    made = (await browser.send("POST", "bitcoin/message", body, **header)).json()
-    body = {"nonce": made["nonce"], "signature": bitcoin.sign(made["message"])}
-    assert (await browser.send("POST", "bitcoin/login", body, **header)).status_code == 200
+    assert event["content"].startswith("Pay $40 to Baraka (#")
+    assert not await proves(step, json.dumps(nostr.sign({**event, "content": "Pay $1"})))
+    assert await proves(step, json.dumps(nostr.sign(event)))
 
-    step = await asked("bitcoin", "passkey/register/options")
+    async with world.bank.db.transaction() as tx:
+        await links.link(tx, user_id, FactorKind.BITCOIN, bitcoin.address())
+    step = await asked("bitcoin", "bitcoin", "nostr")
     begun = await browser.post("step-up/begin", **step)
-    assert begun["text"].startswith("localhost:4455: confirm Add a passkey (#")
-    signature = bitcoin.sign(begun["text"])
-    assert (await browser.post("step-up/prove", **step, answer=signature))["token"].startswith("hzn_su_")
-    assert (await browser.send("POST", "step-up/prove", {**step, "answer": signature})).status_code >= 400
-    assert methods == [["lnurl"], ["nostr"], ["bitcoin", "nostr"]]
+    assert begun["text"].startswith("localhost:4455: confirm Pay $40 to Baraka (#")
+    assert not await proves(step, BitcoinKey().sign(begun["text"]))
+    begun = await browser.post("step-up/begin", **step)
+    assert await proves(step, bitcoin.sign(begun["text"]))
+    assert not await proves(step, bitcoin.sign(begun["text"])), "once"
 
 
 async def test_aut_08_a_copied_passkey_logs_in_warily_and_confirms_nothing(world: World, browser: Browser) -> None:

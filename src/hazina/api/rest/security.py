@@ -7,6 +7,8 @@ path                    method  what
                                 passkeys: backedUp, doubtfulSince
 /auth/factors/{id}      PATCH   ``name``: call it so
 /auth/factors/{id}      DELETE  remove it; may need a second proof (``step_up``); never the last one
+/auth/factors/{id}/release  POST  let another account take it over: whoever proves it until ``releasedUntil``;
+                                always needs a second proof
 /auth/sessions          GET     ``sessions``: id, device, place, amr, createdAt, lastUsedAt, current
 /auth/sessions/{id}     DELETE  end it
 /auth/sessions          DELETE  end all but this one: ``ended``, how many
@@ -25,9 +27,8 @@ from hazina.access import Caller
 from hazina.api.bank import Bank
 from hazina.api.rest.auth import Fields, text_of
 from hazina.api.rest.proofs import Asked, endpoint
-from hazina.identity import FACTOR_REMOVE, Factor, FactorKind, FactorUnknown, SessionUnknown
+from hazina.identity import Factor, FactorKind, FactorUnknown, SessionUnknown
 from hazina.identity.proofs import parse_key_name
-from hazina.kernel.db import Tx
 from hazina.kernel.errors import NotAuthenticated
 from hazina.kernel.ids import UUID
 
@@ -60,15 +61,8 @@ async def rename(asked: Asked) -> Fields:
 
 
 async def remove(asked: Asked) -> Fields:
-    caller, factor_id, links = _caller(asked), _id(asked, FactorUnknown), asked.bank.identity.links
-    content, said = {"factor": str(factor_id)}, "Remove a way to log in"
-    spend = await asked.bank.accounts.second_proof(caller, FACTOR_REMOVE, content, said)
-
-    async def unlink(tx: Tx) -> None:
-        await spend(tx)
-        await links.unlink(tx, caller.user_id, factor_id, ip=asked.asker.ip, agent=asked.asker.agent)
-
-    await asked.bank.db.again(unlink)
+    caller, factor_id = _caller(asked), _id(asked, FactorUnknown)
+    await asked.bank.accounts.remove_factor(caller, factor_id, ip=asked.asker.ip, agent=asked.asker.agent)
     return {"removed": str(factor_id)}
 
 
@@ -124,6 +118,7 @@ def routes(bank: Bank) -> list[Route]:
         ("factors", "GET", factors),
         ("factors/{id}", "PATCH", rename),
         ("factors/{id}", "DELETE", remove),
+        ("factors/{id}/release", "POST", release),
         ("sessions", "GET", sessions),
         ("sessions/{id}", "DELETE", end),
         ("sessions", "DELETE", end_others),
