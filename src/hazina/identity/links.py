@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hazina.identity import store
@@ -24,6 +24,7 @@ from hazina.kernel.ids import UUID, new_id, public_id
 from hazina.kernel.vault import Vault
 
 ONE_EACH = frozenset({FactorKind.PHONE, FactorKind.EMAIL, FactorKind.TOTP})
+RELEASED_S = 600
 TOLD = frozenset({FactorKind.PHONE, FactorKind.EMAIL})
 """Kinds that a message can be sent to. The app tells its user by the fact."""
 
@@ -90,21 +91,54 @@ class Links:
         data: Mapping[str, Any] | None = None, secret: str | None = None,
         ip: str | None = None, agent: str | None = None,
     ) -> Factor:  # fmt: skip
-        """Add a factor that was proved a moment ago; the same again changes nothing. Raises FactorTaken when
-        it is somebody else's, FactorExists, TooManyFactors."""
-        await store.lock_person(tx, user_id)
-        key, standing = await self._key(tx, user_id), await store.kinds_of(tx, user_id)
+        """Add a factor that was proved a moment ago; the same again changes nothing. What is somebody else's
+        moves only when they have released it. Raises FactorTaken, FactorExists, TooManyFactors."""
         found = await self.find(tx, kind, subject)
+        owner = user_id if found is None else found.user_id
+        for one in sorted({user_id, owner}):  # both, in one order
+            await store.lock_person(tx, one)
+        key, standing = await self._key(tx, user_id), await store.kinds_of(tx, user_id)
+        if found is not None:
+            found = await self.find(tx, kind, subject)  # as it is now that nobody can change it
         if found is not None and found.user_id == user_id:
             return found
-        if found is not None:
-            raise FactorTaken
         _room_for(kind, standing)
+        if found is not None:
+            await self._take(tx, found, owner, ip, agent)
         factor = await self._put(tx, key, kind, subject, name, data or {}, secret)
         if factor is None:
             raise FactorTaken
         await self._changed(tx, factor, added=True, ip=ip, agent=agent)
         return factor
+
+    async def _take(self, tx: Tx, found: Factor, locked: UUID, ip: str | None, agent: str | None) -> None:
+        """From its owner, who agreed. Raises FactorTaken."""
+        released = await store.is_released(tx, found.id, self.clock.now())
+        if found.user_id != locked or not released:
+            raise FactorTaken
+        try:
+            await self.unlink(tx, found.user_id, found.id, ip=ip, agent=agent)
+        except LastFactor:
+            raise FactorTaken from None
+
+    async def release(
+        self, tx: Tx, user_id: UUID, factor_id: UUID, *, ip: str | None = None, agent: str | None = None
+    ) -> datetime:
+        """Its owner agrees that whoever proves it next, within ten minutes, takes it over; until when. Belongs
+        behind a second proof (``stepup.FACTOR_RELEASE``). Raises FactorUnknown, LastFactor."""
+        await store.lock_person(tx, user_id)
+        standing, now = await self.of(tx, user_id), self.clock.now()
+        factor = next((one for one in standing if one.id == factor_id), None)
+        if factor is None:
+            raise FactorUnknown
+        _may_go(factor, standing)
+        until = now + timedelta(seconds=RELEASED_S)
+        await store.release_factor(tx, factor_id, until)
+        await self.audit.record(
+            tx, at=now, actor="user", user_id=user_id, verb="factor.released", object=str(factor_id), ip=ip,
+            agent=agent, detail={"kind": factor.kind.value},
+        )  # fmt: skip
+        return until
 
     async def unlink(
         self, tx: Tx, user_id: UUID, factor_id: UUID, *, ip: str | None = None, agent: str | None = None
@@ -119,21 +153,6 @@ class Links:
         await store.drop_factor(tx, factor_id)
         await self._changed(tx, factor, added=False, ip=ip, agent=agent)
         return factor
-
-    async def move(
-        self, tx: Tx, user_id: UUID, kind: FactorKind, subject: str, *, name: str = "",
-        data: Mapping[str, Any] | None = None, secret: str | None = None,
-        ip: str | None = None, agent: str | None = None,
-    ) -> Factor:  # fmt: skip
-        """As ``link``, but what is somebody else's is taken from them. For whoever holds both proofs only: of
-        the factor, and the owner's consent (``stepup``, verb ``factor.release``). Raises LastFactor when the
-        owner would be left with none."""
-        found = await self.find(tx, kind, subject)
-        if found is not None and found.user_id != user_id:
-            for one in sorted((found.user_id, user_id)):  # both, in one order
-                await store.lock_person(tx, one)
-            await self.unlink(tx, found.user_id, found.id)
-        return await self.link(tx, user_id, kind, subject, name=name, data=data, secret=secret, ip=ip, agent=agent)
 
     async def used(self, tx: Tx, factor: Factor, data: Mapping[str, Any] | None = None) -> None:
         """Note that it was shown. ``data``: what the kind keeps from now on."""

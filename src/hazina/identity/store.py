@@ -129,12 +129,13 @@ async def put_factor(
     )
 
 
-async def move_factor(tx: Tx, id_: UUID, user_id: UUID, sealed: bytes, data: Mapping[str, Any], at: datetime) -> None:
-    await tx.execute(
-        """update factor set user_id = %(user)s, sealed = %(sealed)s, data = %(data)s, created_at = %(at)s,
-            last_used_at = %(at)s where id = %(id)s""",
-        {"id": id_, "user": user_id, "sealed": sealed, "data": Jsonb(dict(data)), "at": at},
-    )
+async def release_factor(tx: Tx, id_: UUID, until: datetime) -> None:
+    await tx.execute("update factor set released_until = %(until)s where id = %(id)s", {"id": id_, "until": until})
+
+
+async def is_released(tx: Tx, id_: UUID, at: datetime) -> bool:
+    query = "select 1 from factor where id = %(id)s and released_until > %(at)s"
+    return await tx.value(query, {"id": id_, "at": at}) is not None
 
 
 async def use_factor(tx: Tx, id_: UUID, at: datetime, data: Mapping[str, Any] | None) -> None:

@@ -21,11 +21,12 @@ from hazina.identity import (
     ChallengeUnknown,
     FactorKind,
     OutgoingHeld,
+    Proved,
     StepUpRefused,
     StepUpRequired,
     WrongCode,
 )
-from hazina.kernel.errors import Refusal
+from hazina.kernel.errors import NotAuthorized, Refusal
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Msats
 from hazina.payments import SendInternal, Sent
@@ -187,6 +188,8 @@ async def test_asking_again_and_again_is_bounded(whole: Whole) -> None:
 async def test_what_moves_no_money_is_confirmed_the_same_way(whole: Whole) -> None:
     amina = await whole.person()
     accounts_, content = whole.bank.accounts, {"name": "till", "scopes": "READ"}
+    await accounts_.second_proof(amina.caller, KEY, content, "a code by message is all that she has")
+    await add_factor(amina, "credential", FactorKind.PASSKEY)
     with pytest.raises(StepUpRequired) as refused:
         await accounts_.second_proof(amina.caller, KEY, content, "Make the key till")
     sure = replace(amina.caller, step_up=await proof(amina, refused.value))
@@ -204,22 +207,21 @@ async def test_what_moves_no_money_is_confirmed_the_same_way(whole: Whole) -> No
     assert sorted(await asyncio.gather(*(act(content) for _ in range(5)))) == [False] * 4 + [True]
 
 
-async def test_who_has_nothing_to_prove_with_may_add_a_first_factor_only(whole: Whole) -> None:
+async def test_consent_to_give_a_factor_away_always_needs_a_proof(whole: Whole) -> None:
     bank = whole.bank
 
-    async def key(_: Any) -> Any:
-        from hazina.identity import Proved
-
+    async def key(_: Any) -> Proved:
         return Proved(FactorKind.NOSTR, "ab" * 32, ("pop",))
 
     entered = await bank.accounts.enter(key, ip=None, agent=None)
     caller = await bank.accounts.caller(entered.token, None)
     assert caller is not None
     await bank.accounts.second_proof(caller, FACTOR_ADD, {"kind": "phone"}, "Add a phone")
-    for verb in (KEY, FACTOR_RELEASE):
-        with pytest.raises(StepUpRequired) as refused:
-            await bank.accounts.second_proof(caller, verb, {}, "Something else")
-        assert refused.value.facts["methods"] == []
+    with pytest.raises(StepUpRequired) as refused:
+        await bank.accounts.second_proof(caller, FACTOR_RELEASE, {}, "Something else")
+    with pytest.raises(NotAuthorized):
+        await bank.accounts.second_proof(replace(caller, session_id=None), FACTOR_ADD, {}, "By a key")
+    assert "phone" not in refused.value.facts["methods"]
 
 
 async def test_a_session_that_can_be_relayed_needs_it_sooner(whole: Whole) -> None:
@@ -233,10 +235,10 @@ async def test_a_session_that_can_be_relayed_needs_it_sooner(whole: Whole) -> No
 # -- the hold -----------------------------------------------------------------------------------
 
 
-async def add_factor(person: Person, subject: str = "cd" * 32) -> None:
+async def add_factor(person: Person, subject: str = "cd" * 32, kind: FactorKind = FactorKind.NOSTR) -> None:
     bank = person.whole.bank
     async with bank.db.transaction() as tx:
-        await bank.identity.links.link(tx, person.caller.user_id, FactorKind.NOSTR, subject)
+        await bank.identity.links.link(tx, person.caller.user_id, kind, subject)
 
 
 async def gives(person: Person, other: Person, sats: int) -> bool:

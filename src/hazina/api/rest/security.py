@@ -66,6 +66,12 @@ async def remove(asked: Asked) -> Fields:
     return {"removed": str(factor_id)}
 
 
+async def release(asked: Asked) -> Fields:
+    caller, factor_id = _caller(asked), _id(asked, FactorUnknown)
+    until = await asked.bank.accounts.release_factor(caller, factor_id, ip=asked.asker.ip, agent=asked.asker.agent)
+    return {"releasedUntil": _seconds(until)}
+
+
 async def sessions(asked: Asked) -> Fields:
     caller = _caller(asked)
     found = await asked.bank.identity.sessions(caller.user_id)

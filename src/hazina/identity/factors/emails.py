@@ -102,16 +102,12 @@ class Emails:
         """Raises InvalidCode, EmailCodeWrong (also for a wish of somebody else), TooManyRequests."""
         return await self._prove(LINK, id_, code, ip, user_id)
 
-    async def link(
-        self, tx: Tx, proof: EmailProof, *, ip: str | None, agent: str | None, moved: bool = False
-    ) -> Factor:
-        """Add the address that was proved. ``moved``: its owner agreed to give it up. Raises EmailCodeWrong for
-        whoever comes second, FactorTaken, FactorExists."""
+    async def link(self, tx: Tx, proof: EmailProof, *, ip: str | None, agent: str | None) -> Factor:
+        """Add the address that was proved. Raises EmailCodeWrong for whoever comes second, EmailTaken, EmailExists."""
         if not await store.use_asked(tx, proof.asked_id):
             raise EmailCodeWrong
-        add = self.links.move if moved else self.links.link
         try:
-            return await add(tx, proof.user_id, FactorKind.EMAIL, proof.address, ip=ip, agent=agent)
+            return await self.links.link(tx, proof.user_id, FactorKind.EMAIL, proof.address, ip=ip, agent=agent)
         except FactorTaken:
             raise EmailTaken from None
         except FactorExists:

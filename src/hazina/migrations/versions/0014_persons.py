@@ -30,10 +30,12 @@ create table factor (
     data jsonb not null default '{}',
     created_at timestamptz not null,
     last_used_at timestamptz,
+    released_until timestamptz,
     unique (kind, mark)
 ) with (fillfactor = 80);
 comment on column factor.mark is 'Keyed hash of the subject: for finding it, and for its being one person''s only';
 comment on column factor.sealed is 'Subject, name and secret under the person''s key';
+comment on column factor.released_until is 'Its owner agreed that whoever proves it may take it over';
 create index factor_of_user on factor (user_id);
 create unique index factor_one_each on factor (user_id, kind) where kind in ('phone', 'email', 'totp');
 
