@@ -77,6 +77,8 @@ class BitcoindWallets:
         if order.coins:
             options["include_unsafe"] = True  # of the coins that are given; those the wallet adds have a block
             options["minconf"] = 1
+        if wallet != self._hot:
+            options["change_type"] = await self._kind(wallet)
         if order.whole:
             options["subtractFeeFromOutputs"] = [0]
         inputs = [{"txid": coin.txid, "vout": coin.vout} for coin in order.coins]
@@ -178,8 +180,14 @@ class BitcoindWallets:
 
     async def own_address(self, wallet: str) -> str:
         outside_call("bitcoin.own_address")
-        method = "getrawchangeaddress" if wallet == self._hot else "getnewaddress"
-        return str(await self._ask(method, wallet=wallet))
+        if wallet == self._hot:
+            return str(await self._ask("getrawchangeaddress", wallet=wallet))
+        return str(await self._ask("getnewaddress", "", await self._kind(wallet), wallet=wallet))
+
+    async def _kind(self, wallet: str) -> str:
+        """The kind of address that a watch-only wallet has; it has one descriptor."""
+        known = (await self._ask("listdescriptors", wallet=wallet))["descriptors"]
+        return "bech32m" if any(one["desc"].startswith("tr(") for one in known) else "bech32"
 
     async def owns(self, wallet: str, address: str) -> bool:
         outside_call("bitcoin.owns")
