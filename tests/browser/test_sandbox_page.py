@@ -15,7 +15,7 @@ async def test_the_page_is_the_outside_world(people: People, funded: Person) -> 
     await page.goto(f"{person.bank.url}/sandbox")
 
     # The code of a log-in comes in by itself.
-    await expect(page.get_by_role("heading", name="SMS inbox")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Messages")).to_be_visible()
     new = await people("coded")
     await new.open()
     await new.ask_for_code()

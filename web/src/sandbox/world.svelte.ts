@@ -7,7 +7,8 @@ export interface Payment { from: string; paymentHash: string; status: "IN_FLIGHT
 export interface Fault { provider: string; call: string; action: string; seconds: number | null; times: number | null }
 export interface Chain { height: number; mempool: { txid: string; vsize: number; feeSats: number; at: number }[] }
 /** `onchain`: null when the node does not answer; missing where the sandbox has no chain. */
-export interface State { usdPerBtc: string; onchain?: Chain | null; sms: Sms[]; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
+export interface Mail extends Sms { subject: string }
+export interface State { usdPerBtc: string; onchain?: Chain | null; sms: Sms[]; mail: Mail[]; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
 
 const EVERY_MS = 1500;
 
