@@ -21,7 +21,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import BadKeys, Keys
 from hazina.oauth import rows
 from hazina.oauth.model import ALGORITHMS, ES256, Policy
-from hazina.oauth.threads import SyncTx, current
+from hazina.oauth.threads import SyncTx, Threads
 
 log = structlog.get_logger("hazina.oauth")
 
@@ -44,18 +44,18 @@ class Signing:
 
 
 class KeyRing:
-    """Used in threads, inside a transaction of theirs."""
+    """Used in threads; reads and writes in transactions of its own: a key that was used once is never rolled back."""
 
-    def __init__(self, keys: Keys, clock: Clock, policy: Policy) -> None:
-        self._keys, self._clock, self._policy = keys, clock, policy
+    def __init__(self, threads: Threads, keys: Keys, clock: Clock, policy: Policy) -> None:
+        self._threads, self._keys, self._clock, self._policy = threads, keys, clock, policy
         self._known: tuple[Signing, ...] = ()
         self._read_at = float("-inf")
         self._lock = threading.Lock()
 
     def signing(self, alg: str) -> KeySet:
         """The key that signs now, alone in a set: so its ``kid`` is written, and no other key is taken."""
-        now = self._clock.now()
-        for one in reversed(self._fresh()):
+        known, now = self._fresh(), self._clock.now()
+        for one in reversed(known):
             if one.alg == alg and one.active_at <= now:
                 return KeySet([one.key])
         raise AssertionError("there is a key of each algorithm")
@@ -71,7 +71,7 @@ class KeyRing:
     def _fresh(self) -> tuple[Signing, ...]:
         with self._lock:
             if self._clock.steady() - self._read_at >= READ_EVERY_S:
-                self._known = self._read(current())
+                self._known = self._threads.alone(self._read)
                 self._read_at = self._clock.steady()
             return self._known
 

@@ -51,7 +51,7 @@ class Provider:
     server: Server = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        server = Server(self.issuer, self.clock, self.policy, KeyRing(self.keys, self.clock, self.policy))
+        server = Server(self.issuer, self.clock, self.policy, KeyRing(self.threads, self.keys, self.clock, self.policy))
         grants.register(server)
         endpoints.register(server)
         object.__setattr__(self, "server", server)

@@ -41,7 +41,7 @@ class Threads:
         self._pool: ConnectionPool[SyncTx] = ConnectionPool(
             url,
             min_size=0,
-            max_size=size,
+            max_size=size + 1,  # one for ``alone``
             timeout=5,
             max_idle=60,
             open=False,
@@ -73,6 +73,12 @@ class Threads:
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
+
+    def alone(self, work: Callable[[SyncTx], T]) -> T:
+        """From within a thread: in a transaction beside the request's own, for what must stand whatever becomes of
+        that. One at a time."""
+        with self._pool.connection() as connection:
+            return work(connection)
 
     async def close(self) -> None:
         self._workers.shutdown(wait=False, cancel_futures=True)
