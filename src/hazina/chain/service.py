@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,6 +17,9 @@ from hazina.kernel.addresses import Destination, read
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
+
+START_S = 10.0
+"""A node that takes longer to answer does not keep the bank from starting."""
 
 
 class Chain:
@@ -97,6 +102,21 @@ class Chain:
             return "the watch over the chain has not begun: is a worker running, and does the Bitcoin node answer?"
         return found.trouble(self.parts.clock.now(), self.parts.policy)
 
+    async def pending_count(self) -> int:
+        """How many deposits are seen and not settled."""
+        async with self.parts.db.reading() as tx:
+            return await store.waiting_count(tx)
+
+    async def examine(self) -> str:
+        """Ask the node itself, for operators; what it is.
+
+        :raises NodeUnfit, NodeSilent, NodeRefused:
+        """
+        info = await self.parts.bitcoin.info()
+        async with self.parts.db.reading() as tx:
+            watcher.must_fit(info, self.parts.network, await store.cursor(tx))
+        return f"version {info.version:,} at block {info.height:,}"
+
     # --- what runs beside the requests
 
     async def start(self) -> None:
@@ -104,10 +124,9 @@ class Chain:
 
         :raises NodeUnfit:
         """
-        try:
-            await watcher.begin(self.parts, await self.parts.bitcoin.info())
-        except (NodeSilent, NodeRefused):
-            return
+        with contextlib.suppress(NodeSilent, NodeRefused, TimeoutError):
+            async with asyncio.timeout(START_S):
+                await watcher.begin(self.parts, await self.parts.bitcoin.info())
 
     async def watch(self) -> None:
         """Follow the chain, for ever; one worker at a time."""

@@ -24,6 +24,12 @@ MONEY = Gauge(
     "What is owed to customers, and the balances of the bank's own accounts, in minor units of the asset.",
     ["asset", "of"],
 )
+CHAIN_OK = Gauge("hazina_chain_ok", "1 while deposits are seen as they come, 0 while they will be late.")
+CHAIN_HEIGHT = Gauge("hazina_chain_height", "The newest block that was taken in.")
+CHAIN_BEHIND = Gauge("hazina_chain_behind_blocks", "Blocks that the node knows of and the bank has not taken in.")
+CHAIN_SILENT = Gauge("hazina_chain_node_silent_seconds", "Since the Bitcoin node last answered.")
+CHAIN_TIP_AGE = Gauge("hazina_chain_tip_age_seconds", "Since its chain last changed.")
+DEPOSITS_PENDING = Gauge("hazina_chain_deposits_pending", "Payments to us that are seen and not credited.")
 PAYOUTS_WAITING = Gauge("hazina_chain_payouts_waiting", "Payouts that are in no batch yet.", ["speed"])
 PAYOUT_BATCHES = Gauge("hazina_chain_batches_open", "Transactions of ours that are not settled.")
 HOT_WALLET_SHORT = Gauge(

@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 
 from hazina import migrations
+from hazina.chain import Chain, NodeUnfit
+from hazina.chain.ports import NodeRefused, NodeSilent
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
@@ -163,9 +165,10 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         await bank.db.open()
         try:
             said = await serve.looks(bank).look()
+            chain = [] if bank.chain is None else await bitcoin(bank.chain)
         finally:
             await bank.stop()
-        return [
+        return chain + [
             Finding(name, Verdict.WELL, "answers")
             if said[name] == "ok"
             else Finding(name, Verdict.BAD, said[name], MENDS[name])
@@ -173,6 +176,22 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         ]
 
     yield from asyncio.run(ask())
+
+
+async def bitcoin(chain: Chain) -> list[Finding]:
+    """The Bitcoin node, asked now; and the watch over the chain, as it stands in the database."""
+    try:
+        node = Finding("bitcoin", Verdict.WELL, await chain.examine())
+    except NodeUnfit as error:
+        node = Finding("bitcoin", Verdict.BAD, str(error), "The bank does not start with this node.")
+    except (NodeSilent, NodeRefused) as error:
+        mend = "Is bitcoind up? Compare [bitcoind] in the settings: url, user, password, cookie."
+        node = Finding("bitcoin", Verdict.BAD, str(error), mend)
+    wrong = await chain.trouble()
+    if wrong is None:
+        return [node, Finding("deposits", Verdict.WELL, "are seen as they come")]
+    mend = "Deposits are late, not lost. Is a worker running, and does the node keep up with the network?"
+    return [node, Finding("deposits", Verdict.BAD, wrong, mend)]
 
 
 def watched(place: Place) -> Iterator[Finding]:

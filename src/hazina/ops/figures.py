@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from hazina.app import Bank
+from hazina.chain import Chain
 from hazina.kernel import metrics
 from hazina.kernel.background import every
+from hazina.kernel.clock import Clock
 from hazina.payments import Kind, State
 from hazina.safety import Rail
 from hazina.watch import State as Standing
@@ -42,3 +44,15 @@ async def read(bank: Bank) -> None:
         metrics.MONEY.labels(money.asset, "customers").set(money.customers)
         for name, amount in money.own.items():
             metrics.MONEY.labels(money.asset, name).set(amount)
+    if bank.chain is not None:
+        await _chain(bank.chain, bank.clock)
+
+
+async def _chain(chain: Chain, clock: Clock) -> None:
+    metrics.CHAIN_OK.set(await chain.trouble() is None)
+    metrics.DEPOSITS_PENDING.set(await chain.pending_count())
+    if (standing := await chain.standing()) is not None:
+        metrics.CHAIN_HEIGHT.set(standing.height)
+        metrics.CHAIN_BEHIND.set(max(standing.node_height, standing.headers) - standing.height)
+        metrics.CHAIN_SILENT.set((clock.now() - standing.looked_at).total_seconds())
+        metrics.CHAIN_TIP_AGE.set((clock.now() - standing.moved_at).total_seconds())

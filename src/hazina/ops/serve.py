@@ -17,6 +17,7 @@ from hazina import __version__, app, demo, migrations
 from hazina.api import server
 from hazina.api.asgi import asgi
 from hazina.api.health import Health, Look
+from hazina.chain import NodeUnfit
 from hazina.kernel import keyfile
 from hazina.kernel.crypto import BadKeys
 from hazina.ops import Trouble, database, figures, sandbox
@@ -141,7 +142,14 @@ def looks(bank: app.Bank) -> Health:
     async def price() -> None:
         await bank.prices.fresh()
 
+    async def bitcoin() -> None:
+        assert bank.chain is not None
+        if wrong := await bank.chain.trouble():
+            raise Trouble(wrong)
+
     helpful: dict[str, Look] = {"lightning": any_node, "price": price}
+    if bank.chain is not None:
+        helpful["bitcoin"] = bitcoin
     if len(bank.nodes.names) > 1:
         helpful |= {f"lightning {name}": node(name) for name in bank.nodes.names}
     return Health(needed={"database": answering, "migrations": migrated}, helpful=helpful)
@@ -179,9 +187,11 @@ def run(
 
 
 async def _started(bank: app.Bank) -> None:
-    """:raises Trouble: the keys are not those of the database."""
+    """:raises Trouble: the keys are not those of the database; the Bitcoin node is not one for this bank."""
     try:
         await bank.start()
+    except NodeUnfit as error:
+        raise Trouble(str(error)) from None
     except BadKeys as error:
         raise Trouble(
             f"These are not the keys of this database: {error}. Put back the file that the setting keys_file names, "
