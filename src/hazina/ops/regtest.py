@@ -58,6 +58,7 @@ def network(settings: Settings, folder: Path) -> Network | None:
         return None
     bitcoind = _program("HAZINA_BITCOIND", "a bitcoind")
     if settings.real_nodes == "lnd":
+        _program("HAZINA_LND_BINARY", "an lnd")
         raise Trouble("--lightning lnd is not there yet: leave it out, and the Lightning nodes are Electrum's.")
     electrum = _program("HAZINA_ELECTRUM", "the folder of an Electrum environment")
     from hazina.sandbox.real.network import Network, Programs
@@ -68,7 +69,8 @@ def network(settings: Settings, folder: Path) -> Network | None:
 def _program(variable: str, what: str) -> Path:
     named = os.environ.get(variable)
     if not named:
-        raise Trouble(f"--regtest needs {what}: `./dev up --regtest` gets it, or name one that is there in {variable}.")
+        getting = "" if variable == "HAZINA_LND_BINARY" else " `./dev up --regtest` gets it; or"
+        raise Trouble(f"--regtest needs {what}:{getting} name one that is there in {variable}.")
     if not Path(named).exists():
         raise Trouble(f"{variable} names {named}, and that is not there.")
     return Path(named).resolve()

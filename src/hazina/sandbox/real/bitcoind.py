@@ -257,10 +257,12 @@ def sats(bitcoins: Decimal | int | str) -> int:
     return int(Decimal(bitcoins) * SATS)
 
 
-async def until(asked: Callable[[], Awaitable[bool]], what: str, timeout_s: float = SYNC_S) -> None:
+async def until(
+    asked: Callable[[], Awaitable[bool]], what: str, timeout_s: float = SYNC_S, *, every_s: float = POLL_S
+) -> None:
     """:raises TimeoutError: it was not so in time."""
     end = time.monotonic() + timeout_s
     while not await asked():
         if time.monotonic() > end:
             raise TimeoutError(f"waited {timeout_s:.0f} s in vain: {what}")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(every_s)

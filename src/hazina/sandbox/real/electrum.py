@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import signal
@@ -185,14 +186,19 @@ class Electrum:
         return point
 
     async def connect(self, other: Electrum) -> None:
-        """Reach ``other``, and wait until the channels with it are usable."""
-        us, them = await self.id(), await other.id()
-        await self.rpc("add_peer", connection_string=await other.at(), timeout_s=CONNECT_S)
+        """Reach ``other``, and wait until the channels with it are usable.
+
+        :raises TimeoutError:
+        """
+        us, them, at = await self.id(), await other.id(), await other.at()
 
         async def usable() -> bool:
+            if not await self.is_usable(them):
+                with contextlib.suppress(RpcError, NoAnswer):  # both may reach for the other at once: one gives up
+                    await self.rpc("add_peer", connection_string=at)
             return await self.is_usable(them) and await other.is_usable(us)
 
-        await until(usable, f"{self.name} and {other.name} speak", CONNECT_S)
+        await until(usable, f"{self.name} and {other.name} speak", CONNECT_S, every_s=0.2)
 
     async def is_usable(self, peer: str) -> bool:
         return any(

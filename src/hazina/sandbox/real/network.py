@@ -22,6 +22,7 @@ from hazina.kernel.http import NoAnswer
 from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
 from hazina.sandbox.real.electrum import Electrum
 from hazina.sandbox.real.electrumx import ElectrumX
+from hazina.sandbox.real.jsonrpc import RpcError
 from hazina.sandbox.real.program import NotRunning
 
 BANK, ROUTER, END = "bank", "b", "c"
@@ -125,6 +126,9 @@ class Network:
             await asyncio.to_thread(shutil.copytree, self.programs.template, self.folder, dirs_exist_ok=True)
         try:
             await self.start()
+        except (RpcError, NoAnswer, TimeoutError) as error:
+            await self.close()
+            raise NotRunning(f"The nodes of {self.folder} did not come up: {error}") from error
         except BaseException:
             await self.close()
             raise

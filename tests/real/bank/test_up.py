@@ -1,0 +1,73 @@
+"""``hazina up --regtest`` as an operator meets it: what it keeps, and that it leaves nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.ops.bank import Running, hazina, left_over, wait_until_nothing_is_left
+from tests.real.bank.conftest import started
+
+from hazina.kernel.http import HttpClient
+from hazina.sandbox.real.network import Programs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Whatever happens, no process of it stays."""
+    yield tmp_path
+    for line in left_over(tmp_path):
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    wait_until_nothing_is_left(tmp_path)
+
+
+async def ask(bank: Running, method: str, path: str, body: Any = None) -> Any:
+    client = HttpClient("sandbox", bank.url, timeout_s=60)
+    try:
+        answer = await client.call(method, f"/sandbox/api/{path}", body=body)
+        assert answer.status == 200, answer.body
+        return answer.json()
+    finally:
+        await client.close()
+
+
+async def test_the_chain_and_the_channels_outlive_the_bank_and_nothing_is_left_running(
+    folder: Path, programs: Programs
+) -> None:
+    bank = await started(folder, programs)
+    mined = await ask(bank, "POST", "onchain/mine", {"blocks": 3})
+    bank.kill()
+    await asyncio.to_thread(wait_until_nothing_is_left, folder)
+
+    again = await started(folder, programs)
+    state = await ask(again, "GET", "state")
+    assert state["onchain"]["height"] >= mined["height"]
+    assert [channel["capacityMsat"] for channel in state["channels"]] == [100_000_000_000] * 2
+    assert await asyncio.to_thread(again.stop) == 0
+    wait_until_nothing_is_left(folder)
+
+    # Its books belong to this network: another start would find another node.
+    refused = await asyncio.to_thread(hazina, "up", "--data", str(folder / "data"), "--port", "0")
+    assert refused.returncode == 1
+    assert "was begun with --regtest --lightning electrum" in refused.stderr
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    refused = hazina("up", "--data", str(tmp_path / "data"), "--port", "0", "--regtest")
+    assert refused.returncode == 1
+    assert "./dev up --regtest" in refused.stderr and "HAZINA_BITCOIND" in refused.stderr
+    assert left_over(tmp_path) == []
+
+
+def test_lnd_must_be_named(tmp_path: Path, programs: Programs) -> None:
+    variables = {"HAZINA_BITCOIND": str(programs.bitcoind)}
+    refused = hazina(
+        "up", "--data", str(tmp_path / "data"), "--port", "0", "--regtest", "--lightning", "lnd", **variables
+    )
+    assert refused.returncode == 1
+    assert "HAZINA_LND_BINARY" in refused.stderr
