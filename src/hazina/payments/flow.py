@@ -34,7 +34,8 @@ LN_INSIDE: Life = {
 ONCHAIN_OUT: Life = {
     (State.HELD, Event.SEND): State.SENT,
     (State.SENT, Event.SUCCEED): State.PAID,
-    (State.HELD, Event.FAIL): State.FAILED,  # cancelled before it was signed: a broadcast one never fails
+    (State.HELD, Event.FAIL): State.FAILED,  # cancelled before it was signed
+    (State.SENT, Event.FAIL): State.FAILED,  # its coins were double-spent for good; cancelled before it was signed anew
 }
 LIVES: dict[Kind, Life] = {
     Kind.LN_OUT: LN_OUT,

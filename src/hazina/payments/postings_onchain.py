@@ -8,7 +8,7 @@ broadcast, and again when it is replaced. Amounts of coins are satoshi.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -23,6 +23,7 @@ from hazina.payments.model import Deposit, Kind, Line, LineStatus, Payment, Stat
 from hazina.payments.postings import (
     close_line,
     close_payment,
+    give_back,
     hold_id,
     line_fact,
     line_row,
@@ -212,6 +213,14 @@ def settle_onchain(payment: Payment, withdrawal: Withdrawal, share_sats: int, no
             *outcome_facts(payment, State.PAID),
         ),
     )
+
+
+def returned(payment: Payment, withdrawal: Withdrawal, reason: str, now: datetime) -> Unit:
+    """The payout will never be: all is given back, and no fee was paid after all."""
+    unit = give_back(payment, reason, now)
+    assert unit.txn is not None
+    legs = (*unit.txn.legs, *_fee_legs(withdrawal.share_sats, withdrawal.miner_sats))
+    return replace(unit, txn=replace(unit.txn, legs=legs))
 
 
 # --- the bank's own coins ---------------------------------------------------------------------------

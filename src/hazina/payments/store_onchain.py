@@ -162,6 +162,20 @@ async def place_withdrawal(
     await tx.execute("update line set txid = %(txid)s, vout = %(vout)s where payment_id = %(id)s", values)
 
 
+async def unplace_withdrawal(tx: Tx, payment: Payment, share_sats: int, txn_id: UUID | None) -> None:
+    """It is in no transaction any more, and never will be."""
+    values = {"id": payment.id, "share": share_sats, "txn": txn_id}
+    await tx.execute(
+        """
+        update withdrawal set txid = null, vout = null, broadcast_at = null, share_sats = %(share)s,
+            txns = array_remove(txns || %(txn)s::uuid, null)
+        where payment_id = %(id)s
+        """,
+        values,
+    )
+    await tx.execute("update line set txid = null, vout = null where payment_id = %(id)s", values)
+
+
 # --- quotes -------------------------------------------------------------------------------------------
 
 

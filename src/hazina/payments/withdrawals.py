@@ -304,7 +304,7 @@ async def take(tx: Tx, parts: Parts, kind: EventKind, news: PayoutNews, seq: int
         case EventKind.PAYOUT_SETTLED if payment.state is State.PAID:  # anew, after a reorganisation
             return await _sent_out(tx, payment, withdrawal, _where(news, withdrawal, seq), now)
         case EventKind.PAYOUT_CANCELLED if after(payment.kind, payment.state, Event.FAIL):
-            return postings.give_back(payment, "cancelled", now)
+            return await _cancelled(tx, payment, withdrawal, now)
         case EventKind.PAYOUT_UNSETTLED:  # the chain brings it back: it stays paid
             log.warning("payout_unsettled", payment=str(payment.id))
         case _:
@@ -331,6 +331,13 @@ async def _settled(tx: Tx, payment: Payment, was: Withdrawal, at: books.Broadcas
     unit = books.settle_onchain(payment, was, at.share_sats, now)
     booked = unit.id if at.share_sats != was.share_sats else None
     await store_onchain.place_withdrawal(tx, payment, at.txid, at.vout, at.share_sats, booked, now)
+    return unit
+
+
+async def _cancelled(tx: Tx, payment: Payment, was: Withdrawal, now: datetime) -> Unit:
+    unit = books.returned(payment, was, "cancelled", now)
+    booked = unit.id if was.share_sats != was.miner_sats else None
+    await store_onchain.unplace_withdrawal(tx, payment, was.miner_sats, booked)
     return unit
 
 

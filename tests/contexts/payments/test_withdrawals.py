@@ -115,6 +115,16 @@ async def test_a_cancelled_payout_gives_money_and_limits_back(coins: Coins, rich
     await coins.proven()
 
 
+async def test_a_broadcast_payout_whose_coins_are_lost_for_good_is_given_back_whole(coins: Coins, rich: Person) -> None:
+    _, news = await begun(coins, rich)
+    await coins.book(EventKind.PAYOUT_BROADCAST, replace(news, fee_share_sats=(news.fee_share_sats or 0) + 55))
+    await coins.book(EventKind.PAYOUT_CANCELLED, PayoutNews(news.payout_id, reason="too dear"))
+    assert (await rich.sats(), await coins.own(BANK.CHAIN_FEES_BTC)) == ((200_000, 0), 0)
+    line = (await coins.statement(rich))[0]
+    assert (line.status.name, line.txid) == ("FAILURE", None)
+    await coins.proven()
+
+
 async def test_what_the_chain_says_twice_is_booked_once(coins: Coins, rich: Person) -> None:
     _, news = await begun(coins, rich)
     for kind in (EventKind.PAYOUT_BROADCAST, EventKind.PAYOUT_SETTLED, EventKind.PAYOUT_UNSETTLED):
@@ -246,7 +256,7 @@ async def test_onc_10_ones_own_address_is_refused(coins: Coins, rich: Person) ->
 async def test_onc_10_an_address_that_cannot_be_paid(coins: Coins, rich: Person, address: str, code: str) -> None:
     for call in (coins.payments.send_onchain, coins.payments.onchain_fee):
         with pytest.raises(Refusal) as refused:
-            await call(rich.caller, order(rich, address, 20_000))  # type: ignore[operator]  # either takes an order
+            await call(rich.caller, order(rich, address, 20_000))
         assert refused.value.code == code
     assert (await coins.payouts(), await rich.sats()) == ([], (200_000, 0))
 
@@ -355,7 +365,7 @@ async def test_without_a_node_nothing_is_begun(coins: Coins, rich: Person) -> No
     none: Payments = coins.whole.bank.payments
     for call in (none.send_onchain, none.onchain_fee):
         with pytest.raises(Refusal) as refused:
-            await call(rich.caller, order(rich, outside(), 20_000))  # type: ignore[operator]  # either takes an order
+            await call(rich.caller, order(rich, outside(), 20_000))
         assert refused.value.code == "ONCHAIN_UNAVAILABLE"
     coins.whole.clock.shift += timedelta(days=1)
     try:
