@@ -67,6 +67,7 @@ PROOFS_EVERY_S = 120.0
 CHAIN_EVERY_S = 1.0
 RATES_EVERY_S = 30.0
 PAYOUTS_EVERY_S = 5.0
+SWEEPS_EVERY_S = 60.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
@@ -157,6 +158,7 @@ def _chain_work(db: Database, chain: Chain) -> Mapping[str, Background]:
         "chain": lambda: lead(db.url, "watch:chain", chain.watch),
         "rates": lambda: every(RATES_EVERY_S, "rates", chain.refresh_rates),
         "payouts": lambda: every(PAYOUTS_EVERY_S, "payouts", chain.payouts.round),
+        "sweeps": lambda: every(SWEEPS_EVERY_S, "sweeps", chain.treasury.sweep),
     }
 
 

@@ -211,3 +211,33 @@ async def test_the_node_away_delays_and_loses_nothing(desk: Desk) -> None:
         await desk.node.rpc("loadwallet", wallet)
     await desk.round()
     await paid_once(desk, ids)
+
+
+async def test_onc_05_dust_is_spent_at_nobodys_cost(desk: Desk) -> None:
+    """Hundreds of coins too small to be worth their fee: neither batches nor their fees know of them."""
+    addresses = [await desk.node.rpc("getnewaddress", wallet=HOT) for _ in range(200)]
+    made = await desk.node.rpc("sendmany", "", dict.fromkeys(addresses, "0.00001"), wallet="miner")
+    await desk.mine(1)
+    outputs = (await desk.node.rpc("getrawtransaction", made, True))["vout"]
+    async with desk.db.transaction() as tx:
+        for one in outputs:
+            if (address := one["scriptPubKey"]["address"]) in addresses:
+                values = {"address": address, "txid": made, "vout": one["n"], "place": one["n"]}
+                await tx.execute(
+                    """insert into chain_address (address, script, place, created_at)
+                    values (%(address)s, convert_to(%(address)s, 'utf8'), %(place)s, now())""",
+                    values,
+                )
+                await tx.execute(
+                    """insert into chain_output (txid, vout, address, sats, state, needed, coinbase, seen_at)
+                    values (%(txid)s, %(vout)s, %(address)s, 1000, 3, 1, false, now())""",
+                    values,
+                )
+    ids = [await desk.submit(await desk.outside(), 99_000_000), await desk.submit(await desk.outside(), 99_900_000)]
+    await desk.round()
+    assert len(await desk.node.rpc("listlockunspent", wallet=HOT)) == 200
+    batch = await desk.batch_of(ids[0])
+    assert made not in {coin.txid for coin in batch.coins}
+    await paid_once(desk, ids)
+    await desk.round()
+    assert len(await desk.node.rpc("listlockunspent", wallet=HOT)) == 200

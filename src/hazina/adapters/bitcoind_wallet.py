@@ -30,8 +30,11 @@ from hazina.kernel.db import outside_call
 
 BUILD_S = 120.0
 """Hundreds of inputs take a slow machine its time to choose and sign."""
-NO_SUCH_TX, NO_SUCH_ADDRESS, WALLET_ERROR, ALREADY_IN_CHAIN, NOT_FOUND = -5, -5, -4, -27, -18
-WALLET_KNOWN, WALLET_EXISTS = -35, -4
+NO_SUCH_TX = NO_SUCH_ADDRESS = -5
+WALLET_ERROR = WALLET_EXISTS = -4
+ALREADY_IN_CHAIN = -27
+INVALID_PARAMETER = -8
+LOCKS = 500
 RANGE = 1_000
 """Addresses that a watch-only wallet looks ahead on each branch."""
 _SIGHASH_ALL = 1
@@ -171,12 +174,18 @@ class BitcoindWallets:
 
     async def lock(self, wallet: str, coins: list[tuple[str, int]], *, on: bool) -> None:
         outside_call("bitcoin.lock")
-        for txid, vout in coins:  # one by one: a coin that is so already, or spent, must not stop the others
+        for start in range(0, len(coins), LOCKS):
+            some = [{"txid": txid, "vout": vout} for txid, vout in coins[start : start + LOCKS]]
             try:
-                await self._ask("lockunspent", not on, [{"txid": txid, "vout": vout}], wallet=wallet)
+                await self._ask("lockunspent", not on, some, wallet=wallet)
             except NodeRefused as refused:
-                if refused.number != -8:
+                if refused.number != INVALID_PARAMETER:
                     raise
+                # one of them is so already, or spent: that must not stop the others
+                said = await self._rpc.batch([("lockunspent", [not on, [one]]) for one in some], wallet=wallet)
+                for answer in said:
+                    if isinstance(answer, NodeRefused) and answer.number != INVALID_PARAMETER:
+                        raise answer from None
 
     async def own_address(self, wallet: str) -> str:
         outside_call("bitcoin.own_address")

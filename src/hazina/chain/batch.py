@@ -16,6 +16,7 @@ from uuid import UUID
 
 from hazina.chain.model import Policy, Speed
 from hazina.chain.ports import Coin, Signed, To, Unsigned
+from hazina.kernel.bolt11 import Network
 
 
 class PayoutState(IntEnum):
@@ -68,6 +69,13 @@ class PayoutPolicy:
     bump_step: int = 1_000
     bump_ratio: float = 1.25
     """A bump is worth it when the rate asked for now is this many times the one paid."""
+
+    @classmethod
+    def of(cls, network: Network) -> PayoutPolicy:
+        """What is usual on this network: where blocks are made when somebody wants one, nobody waits for company."""
+        if network is not Network.REGTEST:
+            return cls()
+        return cls(interval={speed: timedelta(seconds=n) for speed, n in zip(Speed, (1, 5, 10), strict=True)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from hazina.kernel.db import Tx
 LIVE_MAX = 1_000
 """Batches that are looked at in one round; far more than can be in flight."""
 
+DUST_MAX = 50_000
+
 # --- payouts ----------------------------------------------------------------------------------------
 
 _PAYOUT: LiteralString = """
@@ -134,6 +136,16 @@ async def live_coins(tx: Tx) -> dict[tuple[str, int], bool]:
     return dict(found)
 
 
+async def dust(tx: Tx) -> set[tuple[str, int]]:
+    """Coins that were sent to us and are too small to be spent at anybody's cost; of the newest."""
+    found: list[tuple[str, int]] = await tx.rows(
+        lambda txid, vout: (txid, vout),
+        "select txid, vout from chain_output where state = 3 order by seen_at desc limit %(n)s",
+        {"n": DUST_MAX},
+    )
+    return set(found)
+
+
 async def child_of(tx: Tx, txids: Sequence[str]) -> UUID | None:
     """A live batch that spends an output of one of these transactions."""
     found: UUID | None = await tx.value(
@@ -159,16 +171,19 @@ async def put_batch(
     """A batch of queued payouts (id, size of the output in vbytes), in order of their outputs; its first version
     follows in the same transaction.
 
-    :raises Overtaken: one of them is not queued any more.
+    :raises Overtaken: one of them is not queued any more; a sweep, or a child of this parent, is on its way already.
     """
-    await tx.execute(
+    put = await tx.execute(
         """insert into chain_batch (id, purpose, state, speed, sats, address, parent, created_at)
-        values (%(id)s, %(purpose)s, 1, %(speed)s, %(sats)s, %(address)s, %(parent)s, %(at)s)""",
+        values (%(id)s, %(purpose)s, 1, %(speed)s, %(sats)s, %(address)s, %(parent)s, %(at)s)
+        on conflict do nothing""",
         {
             "id": batch_id, "purpose": purpose.value, "speed": speed.value if speed else None, "sats": sats,
             "address": address, "parent": parent, "at": at,
         },
     )  # fmt: skip
+    if not put:
+        raise Overtaken("there is one already")
     ids = [one for one, _ in payouts]
     taken = await tx.execute(
         """with locked as (

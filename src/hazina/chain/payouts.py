@@ -113,13 +113,16 @@ class Payouts:
         return {speed: rate_wanted(stored.get(speed), least, self.rules) for speed in Speed}
 
     async def _tidy_locks(self) -> None:
-        """The node's locks are in its memory: coins of batches that live are kept, others are freed."""
+        """The node's locks are in its memory: coins of batches that live, and dust, are kept out of what is built;
+        others are freed. So nobody bears the fee of spending what strangers sprinkle upon us."""
         hot = self.wallets.hot
         async with self.db.reading() as tx:
             ours = await store.live_coins(tx)
+            dust = await store.dust(tx)
         there = set(await self.wallets.locked(hot))
-        await self.wallets.lock(hot, sorted(there - set(ours)), on=False)
-        await self.wallets.lock(hot, sorted({coin for coin, signed in ours.items() if signed} - there), on=True)
+        kept = dust | {coin for coin, signed in ours.items() if signed}
+        await self.wallets.lock(hot, sorted(there - set(ours) - dust), on=False)
+        await self.wallets.lock(hot, sorted(kept - there), on=True)
 
     async def _measure(self) -> None:
         async with self.db.reading() as tx:
@@ -306,7 +309,9 @@ class Payouts:
         if in_chain:
             await self._confirmed(batch, in_chain[-1].txid, standing[in_chain[-1].txid])
             return
-        refused = await self.publish(batch.id)
+        newest = standing[batch.newest.txid]
+        is_told = newest is not None and newest.in_mempool and batch.newest.broadcast_at is not None
+        refused = None if is_told else await self.publish(batch.id)
         others_in = any(s is not None and s.in_mempool for t, s in standing.items() if t != batch.newest.txid)
         if refused is None or others_in:
             await self._bump_if_late(batch, rates)

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from hazina.chain import addresses, rates, store, watcher
+from hazina.chain.batch import PayoutPolicy
 from hazina.chain.common import Parts
 from hazina.chain.model import Address, ChainEvent, FeeQuote, FeeRate, Output, Policy, Speed, Standing
 from hazina.chain.payouts import Payouts
 from hazina.chain.ports import Bitcoin, NodeRefused, NodeSilent, Wallets
+from hazina.chain.treasury import Treasury
 from hazina.chain.watcher import Watcher
 from hazina.kernel.addresses import Destination, read
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
+from hazina.safety import Safety
 
 START_S = 10.0
 """A node that takes longer to answer does not keep the bank from starting."""
@@ -35,7 +38,8 @@ class Chain:
     ) -> None:
         policy = policy or Policy.of(network)
         self.parts = Parts(db, clock, bitcoin, network, policy)
-        self.payouts = payouts or Payouts(db, clock, wallets, rules=policy)
+        self.payouts = payouts or Payouts(db, clock, wallets, PayoutPolicy.of(network), policy)
+        self.treasury = Treasury(db, clock, wallets, self.payouts, Safety(db, clock))
 
     # --- addresses
 

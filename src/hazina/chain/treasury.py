@@ -164,9 +164,15 @@ class Treasury:
             return None
         change = checked(signed, outputs, fee_max=await self.payouts.fee_max(signed, self.payouts.rules.rate_cap))
         batch_id, now = new_id(), self.clock.now()
-        async with self.db.transaction() as tx:
-            await payout_store.put_batch(tx, batch_id, Purpose.SWEEP, now, speed=Speed.SLOW, sats=sats, address=address)
-            await payout_store.add_version(tx, batch_id, 1, signed, rate, change, now)
+        try:
+            async with self.db.transaction() as tx:
+                await payout_store.put_batch(
+                    tx, batch_id, Purpose.SWEEP, now, speed=Speed.SLOW, sats=sats, address=address
+                )
+                await payout_store.add_version(tx, batch_id, 1, signed, rate, change, now)
+        except Overtaken:
+            await self.payouts.free(signed.coins)
+            return None
         log.info("swept_to_cold", batch=str(batch_id), sats=sats, fee=signed.fee)
         await self.payouts.publish(batch_id)
         return batch_id

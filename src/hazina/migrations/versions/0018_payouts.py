@@ -32,6 +32,8 @@ comment on column chain_batch.sats is 'What it moves between our own wallets; 0 
 comment on column chain_batch.address is 'Of our own, where the coins go; null for payouts';
 comment on column chain_batch.txid is 'The version that is in the chain';
 create index chain_batch_live on chain_batch (created_at) where state in (1, 2);
+create unique index chain_batch_sweep on chain_batch (purpose) where purpose = 2 and state in (1, 2);
+create unique index chain_batch_child on chain_batch (parent) where purpose = 4 and state in (1, 2);
 create index chain_batch_settled on chain_batch (height) where state = 3;
 
 create table chain_version (
