@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "tools/nodejs.lock", "tools/electrum.lock", "web/package-lock.json")
+LOCKS = (
+    "requirements.lock",
+    "tools/nodejs.lock",
+    "tools/electrum.lock",
+    "web/package-lock.json",
+    "tests/relying_parties/package-lock.json",
+)
 PYTHON_PLACE = re.compile(r"://|--(extra-)?index-url|--find-links")
 NPM_PLACE = re.compile(r'"resolved":|:\s*"(git\+|github:)')  # it also keeps where authors take donations
 

@@ -50,6 +50,7 @@ def test(arguments: list[str]) -> int:
     os.environ |= browser()
     os.environ |= nodes.named()
     web.build()
+    web.packages_in(web.RELYING, "the relying parties' packages")
     failed = static()
     done = pytest(arguments or ["-n", WORKERS, "--dist", "loadfile"])
     return conclude(failed, done)

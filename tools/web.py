@@ -14,6 +14,7 @@ from tools.say import give_up, say
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 DIST = WEB / "dist"
+RELYING = ROOT / "tests" / "relying_parties"
 NODE_WHEEL = ROOT / ".dev-tools" / "node"
 NODE_LOCK = ROOT / "tools" / "nodejs.lock"
 NODE_OLDEST = (20, 19)  # Vite 8 asks for it
@@ -41,15 +42,20 @@ def check() -> None:
 
 
 def with_packages() -> dict[str, str]:
-    """The locked npm packages are there; the environment in which npm and node are found."""
+    """The web app's locked npm packages are there; the environment in which npm and node are found."""
+    return packages_in(WEB, "the web app's packages")
+
+
+def packages_in(folder: Path, what: str) -> dict[str, str]:
+    """The same for any folder with a ``package-lock.json``."""
     environment = find_node()
-    lock = (WEB / "package-lock.json").read_bytes()
-    stamp = WEB / "node_modules" / ".installed"
+    lock = (folder / "package-lock.json").read_bytes()
+    stamp = folder / "node_modules" / ".installed"
     digest = hashlib.sha256(lock).hexdigest()
     if not (stamp.is_file() and stamp.read_text() == digest):
-        say("getting the web app's packages")
+        say(f"getting {what}")
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        run(command, environment, "The web app's packages could not be downloaded. Is there a network?")
+        run(command, environment, f"{what.capitalize()} could not be downloaded. Is there a network?", folder)
         stamp.write_text(digest)
     return environment
 
@@ -91,6 +97,6 @@ def new_enough(node: str) -> bool:
     return (int(major), int(minor)) >= NODE_OLDEST
 
 
-def run(command: list[str], environment: dict[str, str], otherwise: str) -> None:
-    if subprocess.run(command, cwd=WEB, env=environment, stdout=sys.stderr, check=False).returncode:  # noqa: S603
+def run(command: list[str], environment: dict[str, str], otherwise: str, folder: Path = WEB) -> None:
+    if subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr, check=False).returncode:  # noqa: S603
         give_up(otherwise)
