@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import psycopg.errors
@@ -54,7 +54,7 @@ from hazina.identity.stepup import ByCode, StepUp
 from hazina.kernel import rates
 from hazina.kernel.audit import Audit, Entry
 from hazina.kernel.clock import Clock
-from hazina.kernel.crypto import Keys
+from hazina.kernel.crypto import Keys, PersonKey
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.events import tell
@@ -309,8 +309,10 @@ class Identity:
         hashed = token_hash(token)
         assert hashed is not None
         ends = now + timedelta(seconds=self.policy.session_max_s)
-        new = Session(new_id(), user_id, now, now, ends, clean_ip(ip), clean_agent(agent), amr, now, totp_pending)
-        await store.put_session(tx, hashed, new, wary)
+        new = Session(new_id(), user_id, now, now, ends, None, None, amr, now, totp_pending)
+        origin = json.dumps({"ip": clean_ip(ip), "agent": clean_agent(agent)})
+        key = await self.vault.key_of(tx, user_id)
+        await store.put_session(tx, hashed, new, wary, None if key is None else key.seal(_origin_of(new), origin))
         return token
 
     async def open_session(self, user_id: UUID, *, ip: str | None, agent: str | None, amr: tuple[str, ...] = ()) -> str:
@@ -354,7 +356,9 @@ class Identity:
     async def sessions(self, user_id: UUID) -> list[Session]:
         """Live sessions, the one used last first."""
         async with self.db.transaction() as tx:
-            return await store.sessions_of(tx, user_id, self.clock.now(), self.live_since())
+            found = await store.sessions_of(tx, user_id, self.clock.now(), self.live_since())
+            key = await self.vault.key_of(tx, user_id)
+        return [_placed(session, key, sealed) for session, sealed in found]
 
     async def revoke(self, user_id: UUID, session_id: UUID) -> None:
         """End one session of this user, its open sockets included, in every process. Raises SessionUnknown for
@@ -388,3 +392,15 @@ class Identity:
         now = self.clock.now()
         async with self.db.transaction() as tx:
             return await store.sweep(tx, now, self.live_since()) + await rates.sweep(tx, now)
+
+
+def _origin_of(session: Session) -> str:
+    return f"session:{session.id}"
+
+
+def _placed(session: Session, key: PersonKey | None, sealed: bytes | None) -> Session:
+    """With from where it came."""
+    if key is None or sealed is None:
+        return session
+    origin = json.loads(key.open(_origin_of(session), sealed))
+    return replace(session, ip=origin["ip"], agent=origin["agent"])

@@ -314,28 +314,28 @@ async def drop_notice(tx: Tx, id_: UUID) -> None:
 
 # -- sessions -----------------------------------------------------------------------------------
 
-_SESSION = """select id, user_id, created_at, last_used_at, expires_at, host(ip), agent, amr, auth_time, totp_pending
+_SESSION = """select id, user_id, created_at, last_used_at, expires_at, null, null, amr, auth_time, totp_pending, sealed
     from session"""
 
 
-def _session(*row: Any) -> Session:
-    return replace(Session(*row), amr=tuple(row[7]))
+def _session(*row: Any) -> tuple[Session, bytes | None]:
+    """From where it came is sealed beside it."""
+    return replace(Session(*row[:-1]), amr=tuple(row[7])), row[-1]
 
 
-async def put_session(tx: Tx, token_hash: bytes, new: Session, wary: bool) -> None:
+async def put_session(tx: Tx, token_hash: bytes, new: Session, wary: bool, sealed: bytes | None) -> None:
     await tx.execute(
         """
-        insert into session (id, user_id, token_hash, ip, agent, created_at, last_used_at, expires_at, amr, auth_time,
+        insert into session (id, user_id, token_hash, sealed, created_at, last_used_at, expires_at, amr, auth_time,
             totp_pending, wary)
-        values (%(id)s, %(user)s, %(hash)s, %(ip)s, %(agent)s, %(at)s, %(at)s, %(expires)s, %(amr)s, %(auth)s,
-            %(pending)s, %(wary)s)
+        values (%(id)s, %(user)s, %(hash)s, %(sealed)s, %(at)s, %(at)s, %(expires)s, %(amr)s, %(auth)s, %(pending)s,
+            %(wary)s)
         """,
         {
             "id": new.id,
             "user": new.user_id,
             "hash": token_hash,
-            "ip": new.ip,
-            "agent": new.agent,
+            "sealed": sealed,
             "at": new.created_at,
             "expires": new.expires_at,
             "amr": list(new.amr),
@@ -347,12 +347,13 @@ async def put_session(tx: Tx, token_hash: bytes, new: Session, wary: bool) -> No
 
 
 async def session_by_hash(tx: Tx, token_hash: bytes, at: datetime, used_since: datetime) -> Session | None:
-    """One that is live, whether it waits for a second factor or not."""
-    return await tx.one(
+    """One that is live, whether it waits for a second factor or not; without from where it came."""
+    found = await tx.one(
         _session,
         _SESSION + " where token_hash = %(hash)s and last_used_at > %(since)s and expires_at > %(at)s",
         {"hash": token_hash, "since": used_since, "at": at},
     )
+    return None if found is None else found[0]
 
 
 async def complete_session(tx: Tx, session_id: UUID, amr: list[str], at: datetime) -> bool:
@@ -376,7 +377,7 @@ async def touch_session(tx: Tx, session_id: UUID, at: datetime, unless_since: da
     )
 
 
-async def sessions_of(tx: Tx, user_id: UUID, at: datetime, used_since: datetime) -> list[Session]:
+async def sessions_of(tx: Tx, user_id: UUID, at: datetime, used_since: datetime) -> list[tuple[Session, bytes | None]]:
     return await tx.rows(
         _session,
         _SESSION

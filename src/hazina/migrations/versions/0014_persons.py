@@ -57,10 +57,14 @@ alter table session
     add column auth_time timestamptz,
     add column amr text[] not null default '{otp,sms}',
     add column totp_pending boolean not null default false,
-    add column wary boolean not null default false;
+    add column wary boolean not null default false,
+    add column sealed bytea,
+    drop column ip,
+    drop column agent;
 update session set expires_at = created_at + interval '3 years', auth_time = created_at;
 alter table session alter column expires_at set not null, alter column auth_time set not null,
     alter column amr drop default;
+comment on column session.sealed is 'From where, and by which program, under the person''s key';
 comment on column session.wary is 'Opened in a way that can be relayed or copied: money needs a second proof sooner';
 create index session_age on session (last_used_at);
 create index session_end on session (expires_at);
@@ -191,7 +195,7 @@ drop function audit_link_next(int); drop table audit_link; drop function audit_h
 drop function audit_refuse();
 drop table notice; drop function outgoing_take(jsonb); drop table outgoing_hold; drop table step_up;
 drop index session_age; drop index session_end;
-alter table session drop column expires_at, drop column auth_time, drop column amr, drop column totp_pending,
+alter table session add column ip inet, add column agent text, drop column sealed, drop column expires_at, drop column auth_time, drop column amr, drop column totp_pending,
     drop column wary;
 delete from phone_code;
 alter table phone_code drop column mark;
