@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.adapters.test_lightning_port import ended, issue, last_cursor, outside_invoice, pay, settle_one
+from tests.adapters.test_lnd_sandbox import ended, issue, last_cursor, outside_invoice, pay, settle_one
 from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.lnd import Lnd

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.test_lightning_port import issue, outside_invoice, outside_pays, pay
+from tests.adapters.test_lnd_sandbox import issue, outside_invoice, outside_pays, pay
 from tests.sandbox.process import SandboxProcess
 
 from hazina.kernel import bolt11

@@ -233,8 +233,13 @@ class Electrum:
         limit = str(min(fee_max.n, most))
         call = asyncio.create_task(self._paying(bolt11, int(limit), says.payment_hash))
         self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        call.add_done_callback(self._heard)
         return await self._taken(call, says)
+
+    def _heard(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # whoever wanted it has looked
 
     async def _paying(self, text: str, fee_max_msat: int, payment_hash: bytes) -> None:
         """The call, for as long as we listen. Raises ``Said``; leaving does not stop a payment."""
@@ -393,6 +398,8 @@ class Electrum:
             Msats.from_sats(sum(channel.can_receive for channel in usable)),
             Msats.from_sats(sum(channel.unsettled_out for channel in channels)),
             Msats.from_sats(sum(channel.unsettled_in for channel in channels)),
+            Msats.from_sats(sum(channel.own for channel in channels)),
+            Msats.from_sats(len(channels)),  # it shows whole satoshi of each
         )
 
     async def unfit(self, network: str) -> list[Unfit]:
