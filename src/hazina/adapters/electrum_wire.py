@@ -187,12 +187,17 @@ def read_history(value: Any) -> list[Settled]:
     return found
 
 
+GONE = ("CLOSED", "REDEEMED")  # what was ours in them is on the chain
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """In satoshi. ``numbers``: of the commitments on both sides; they change when anything moves."""
+    """In satoshi. ``numbers``: of the commitments on both sides; they change when anything moves. ``own``: what is
+    ours, with what is on its way out."""
 
     point: str
     usable: bool
+    own: int
     numbers: tuple[int, int]
     can_send: int
     can_receive: int
@@ -208,6 +213,7 @@ def read_channels(value: Any) -> list[Channel]:
             Channel(
                 point=str(one["channel_point"]),
                 usable=one["state"] == "OPEN" and one["peer_state"] == "GOOD",
+                own=0 if one["state"] in GONE else int(one["local_balance"]),
                 numbers=(int(one["local_ctn"]), int(one["remote_ctn"])),
                 can_send=_least(one["local_balance"], one["local_reserve"], one["local_unsettled_sent"]),
                 can_receive=_least(one["remote_balance"], one["remote_reserve"], one["remote_unsettled_sent"]),

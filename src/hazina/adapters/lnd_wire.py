@@ -228,14 +228,19 @@ def read_outgoing(value: Mapping[str, Any]) -> Outgoing:
 
 
 def read_balance(channels: Mapping[str, Any], sums: Mapping[str, Any]) -> Balance:
-    """An outgoing amount in flight stands under LND's ``unsettled_remote``, an incoming one under ``…_local``."""
+    """An outgoing amount in flight stands under LND's ``unsettled_remote``, an incoming one under ``…_local``. Who
+    opened a channel pays for its commitment, and LND leaves that out of the balance."""
     try:
         usable = [one for one in channels["channels"] if one["active"]]
+        fees = sum(int(one["commit_fee"]) for one in channels["channels"] if one["initiator"])
+        out = Msats(int(sums["unsettled_remote_balance"]["msat"]))
         return Balance(
             Msats.from_sats(sum(_spare(one["local_balance"], one["local_chan_reserve_sat"]) for one in usable)),
             Msats.from_sats(sum(_spare(one["remote_balance"], one["remote_chan_reserve_sat"]) for one in usable)),
-            Msats(int(sums["unsettled_remote_balance"]["msat"])),
+            out,
             Msats(int(sums["unsettled_local_balance"]["msat"])),
+            Msats(int(sums["local_balance"]["msat"])) + out + Msats.from_sats(fees),
+            Msats.from_sats(len(channels["channels"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NodeSilent("balances that cannot be read") from error

@@ -161,12 +161,17 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What its usable channels can move now, reserves left out; ``pending``: what is in flight."""
+    """What its usable channels can move now, reserves left out; ``pending``: what is in flight. ``own``: all that is
+    ours in its channels, usable or not, with what is on its way out and without what is on its way in: so it is only
+    changed by what has ended; None: the node does not say. ``blur``: so much ``own`` may be off, by the node's own
+    rounding."""
 
     can_send: Msats
     can_receive: Msats
     pending_out: Msats
     pending_in: Msats
+    own: Msats | None = None
+    blur: Msats = Msats(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,3 +292,5 @@ class Listing(Protocol):
     async def incoming(self, payment_hash: bytes) -> Incoming | None: ...
 
     async def outgoing(self, payment_hash: bytes) -> Outgoing: ...
+
+    async def balance(self) -> Balance: ...

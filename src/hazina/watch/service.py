@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from hazina.payments.ports import Incoming, Listing, NodeRefused, NodeSilent, Ou
 from hazina.safety import Rail
 from hazina.watch import store, truth
 from hazina.watch.model import BY_CHECK, INVARIANTS, PLAIN, Breach, Invariant, Money, Report, Standing, State
-from hazina.watch.truth import Item, Place, Read
+from hazina.watch.truth import Baseline, Item, Place, Read
 
 log = structlog.get_logger("hazina.watch")
 
@@ -34,6 +34,9 @@ FACTS_WAIT_MAX_S = 60.0
 ENTRIES_PAGE = 10_000
 BOOKS = "watch:books"
 NODES = "watch:nodes"
+OWN_OF_NODES = "watch:own"
+TRIES = 15
+TRY_EVERY_S = 1.0
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 OWN = {
     Asset.BTC: (
@@ -164,16 +167,50 @@ class Watch:
                 for entry in page:
                     if entry.amount:
                         booked[str(entry.txn)] = booked.get(str(entry.txn), 0) + entry.amount
+            base = await store.place(tx, OWN_OF_NODES)
+        baseline = Baseline(**base) if base else Baseline(did_msat=place.node_msat)
         did: list[Item] = []
         nodes = dict(place.nodes)
+        own = dict(baseline.own)
         for listing in self.listings:
             new = listing.name not in nodes and (kept is not None or now_at.seq == 0)
+            before = None if listing.name in own else (await listing.balance()).own
             nodes[listing.name], its = await self._did(listing, nodes.get(listing.name, Read()), from_now=new)
+            if before is not None and before == (await listing.balance()).own:  # else something ended in between
+                own[listing.name] = before.n + sum(item.msat for item in its)
             did += its
         place = replace(place, seq=seq, nodes=nodes)
         place, checks = truth.compare(place, booked, now_at.balance, did, self.clock.now())
         found.checks += checks
         found.places[NODES] = place.as_json()
+        if own != baseline.own:
+            found.places[OWN_OF_NODES] = asdict(replace(baseline, own=own))
+
+    async def nodes_now(self) -> list[Check]:
+        """The nodes' own balances and lists against the books as they stand; nothing is kept. While payments end,
+        the two sides are never read at one moment: so it looks again until they agree, or do not for a while.
+
+        :raises NodeSilent, NodeRefused: a node does not say.
+        """
+        checks: list[Check] = []
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(TRY_EVERY_S)
+            checks = await self._nodes_now()
+            if all(check.ok for check in checks):
+                break
+        return checks
+
+    async def _nodes_now(self) -> list[Check]:
+        found = Found([], {}, {})
+        await self._node(found)
+        async with self.db.transaction() as tx:
+            kept = await store.place(tx, OWN_OF_NODES)
+        baseline = Baseline(**kept) if kept else Baseline()
+        balances = {one.name: await one.balance() for one in self.listings if one.name in baseline.own}
+        own = {name: balance.own.n for name, balance in balances.items() if balance.own is not None}
+        blur_msat = sum(balance.blur.n for balance in balances.values())
+        return [*found.checks, baseline.compare(own, blur_msat, found.places[NODES]["node_msat"])]
 
     async def _did(self, listing: Listing, read: Read, *, from_now: bool) -> tuple[Read, list[Item]]:
         """What a node did since it was ``read``. ``from_now``: of a node that is new to these books, what it did

@@ -109,3 +109,21 @@ def compare(
     ]  # fmt: skip
     after = replace(place, node_msat=node_msat, waiting=tuple(waiting.values()), accepted=accepted)
     return after, checks
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What each node had in its channels when it was first looked at, less what it did in the same look; and what
+    all had done before that. From then on, what a node has is what it had and what it did."""
+
+    own: Mapping[str, int] = field(default_factory=dict)
+    did_msat: int = 0
+
+    def compare(self, own_msat: Mapping[str, int], blur_msat: int, did_msat: int) -> Check:
+        """``did_msat``: as ``Place.node_msat``. ``blur_msat``: the nodes' own rounding, then and now."""
+        had, has = sum(self.own.values()), sum(own_msat[name] for name in self.own)
+        gap = has - had + did_msat - self.did_msat
+        row = {"had_msat": had, "did_msat": self.did_msat - did_msat, "has_msat": has, "gap_msat": gap}
+        wrong = [row] if self.own and abs(gap) >= max(blur_msat, 1) else []
+        said = "What the nodes have in their channels is what they had and what they did, to the satoshi."
+        return checked("node-own", said, len(self.own), wrong)
