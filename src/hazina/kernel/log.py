@@ -19,7 +19,24 @@ from hazina.kernel.ids import new_id
 
 REQUEST_ID = "request_id"
 SECRET_NAMES = frozenset(
-    {"token", "code", "secret", "password", "macaroon", "preimage", "authorization", "auth_token", "body", "phone"}
+    {
+        "token",
+        "code",
+        "secret",
+        "password",
+        "macaroon",
+        "preimage",
+        "authorization",
+        "auth_token",
+        "body",
+        "phone",
+        "email",
+        "step_up",
+        "answer",
+        "cookie",
+        "keys",
+        "key",
+    }
 )
 QUIET = ("httpx2", "httpcore2", "alembic", "uvicorn", "procrastinate")
 """Libraries whose everyday remarks nobody needs: from WARNING up only."""
