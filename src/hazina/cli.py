@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from hazina.ops.treasury_cli import treasury_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ keys_cli = typer.Typer(
     no_args_is_help=True,
 )
 cli.add_typer(keys_cli)
+cli.add_typer(treasury_cli)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
 Regtest = Annotated[
     bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")
@@ -157,7 +159,12 @@ def migrate(data: Data = None) -> None:
 
 
 @cli.command()
-def verify(data: Data = None) -> None:
+def verify(
+    data: Data = None,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="And ask the nodes what they have: Lightning, hot and cold wallets.")
+    ] = False,
+) -> None:
     """Derive every balance and every open hold from history, and check each invariant of the books.
 
     Reads one consistent state of a live database and changes nothing. Exit code 1, with the offending
@@ -166,11 +173,14 @@ def verify(data: Data = None) -> None:
     Example: `hazina verify --data .hazina`
     """
     loaded = _load(data=data)
+    _log(loaded.settings, least="error")
     from hazina.ops import database, verify
+    from hazina.ops import nodes as ops_nodes
 
     with database.opened(loaded.settings) as place:
         database.must_be_migrated(place)
-        raise typer.Exit(0 if verify.report(place) else 1)
+        more = ops_nodes.checks(loaded.settings, place) if nodes else []
+        raise typer.Exit(0 if verify.report(place, more) else 1)
 
 
 @cli.command()

@@ -27,6 +27,7 @@ COMMANDS = (
     "psql",
     "operator",
     "safe-mode",
+    "treasury",
 )
 
 

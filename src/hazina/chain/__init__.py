@@ -2,6 +2,8 @@
 hot and cold wallets. It knows no customer and posts no entry: payments follows its events.
 """
 
+from hazina.chain.batch import Batch, Payout, PayoutPolicy, PayoutState
+from hazina.chain.cold import Cold, ColdPolicy, Draft
 from hazina.chain.effects import EFFECTS, submit_payout
 from hazina.chain.errors import NodeUnfit, OnchainUnavailable
 from hazina.chain.model import (
@@ -17,13 +19,19 @@ from hazina.chain.model import (
     Speed,
     TransferNews,
 )
+from hazina.chain.payouts import Payouts, cancel_payout
 from hazina.chain.service import Chain, owner_of
+from hazina.chain.treasury import Treasury, TreasuryState
 
 __all__ = [
     "EFFECTS",
     "Address",
+    "Batch",
     "Chain",
     "ChainEvent",
+    "Cold",
+    "ColdPolicy",
+    "Draft",
     "EventKind",
     "FeeQuote",
     "FeeRate",
@@ -31,10 +39,17 @@ __all__ = [
     "OnchainUnavailable",
     "Output",
     "OutputState",
+    "Payout",
     "PayoutNews",
+    "PayoutPolicy",
+    "PayoutState",
+    "Payouts",
     "Policy",
     "Speed",
     "TransferNews",
+    "Treasury",
+    "TreasuryState",
+    "cancel_payout",
     "owner_of",
     "submit_payout",
 ]
