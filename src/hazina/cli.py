@@ -19,6 +19,7 @@ from hazina.ops.treasury_cli import treasury_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
 
 if TYPE_CHECKING:
+    from hazina.kernel.checks import Check
     from hazina.ops.database import Place
 
 if not __debug__:
@@ -175,11 +176,14 @@ def verify(
     loaded = _load(data=data)
     _log(loaded.settings, least="error")
     from hazina.ops import database, verify
-    from hazina.ops import nodes as ops_nodes
 
     with database.opened(loaded.settings) as place:
         database.must_be_migrated(place)
-        more = ops_nodes.checks(loaded.settings, place) if nodes else []
+        more: list[Check] = []
+        if nodes:
+            from hazina.ops import nodes as of_nodes
+
+            more = of_nodes.checks(loaded.settings, place)
         raise typer.Exit(0 if verify.report(place, more) else 1)
 
 

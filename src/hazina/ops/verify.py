@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -18,9 +19,9 @@ from hazina.ops.database import Place
 ROWS_SHOWN = 20
 
 
-def report(place: Place) -> bool:
-    """Print a table of all checks, then the offending rows. True when all hold."""
-    checks = asyncio.run(_checks(place))
+def report(place: Place, more: Sequence[ledger.Check] = ()) -> bool:
+    """Print a table of all checks and ``more``, then the offending rows. True when all hold."""
+    checks = [*asyncio.run(_checks(place)), *more]
     table = Table("check", "what must hold", "looked at", "wrong", box=None, pad_edge=False)
     for check in checks:
         wrong = check.broken

@@ -30,7 +30,7 @@ async def test_money_comes_in_goes_across_and_goes_out(people: People, outside: 
     await juma.slide()
     await expect(juma.page.get_by_text("Paid to Maziwa")).to_be_visible()
     assert await outside.invoice_state(invoice) == "SETTLED"
-    assert bank.verify() == 0
+    assert bank.verify("--nodes") == 0
 
 
 async def test_a_stranger_pays_what_the_payer_chooses(people: People, outside: Outside) -> None:
