@@ -79,13 +79,16 @@ class Post:
         txid: str = await self.node.rpc("sendmany", "", amounts, wallet=MINER)
         return txid
 
-    async def rival(self, txid: str, *, fee_sats: int = 50_000) -> str:
-        """A signed transaction of the same coins, back to the miner, with a higher fee: nobody was told of it yet."""
+    async def rival(self, txid: str, *, fee_sats: int = 50_000, to: tuple[str, int] | None = None) -> str:
+        """A signed transaction of the same coins, ``to`` somebody and back to the miner, with a higher fee: nobody was
+        told of it yet."""
         old = (await self.node.rpc("gettransaction", txid, True, True, wallet=MINER))["decoded"]
         spent = [{"txid": one["txid"], "vout": one["vout"], "sequence": 1} for one in old["vin"]]
         worth = sum(int(one["value"] * 100_000_000) for one in old["vout"])
-        to = {await self.node.rpc("getnewaddress", wallet=MINER): bitcoin(worth - fee_sats)}
-        raw = await self.node.rpc("createrawtransaction", spent, [to])
+        paid = [] if to is None else [{to[0]: bitcoin(to[1])}]
+        rest = worth - fee_sats - (0 if to is None else to[1])
+        back = {await self.node.rpc("getnewaddress", wallet=MINER): bitcoin(rest)}
+        raw = await self.node.rpc("createrawtransaction", spent, [*paid, back])
         signed = await self.node.rpc("signrawtransactionwithwallet", raw, wallet=MINER)
         assert signed["complete"]
         return str(signed["hex"])
@@ -115,7 +118,11 @@ async def posted(node: Bitcoind, db: Database, wallet: str, policy: Policy | Non
     rpc = Rpc(node.url, user=node.user, password=node.password)
     chain = Chain(db, clock, Adapter(rpc, wallet), BitcoindWallets(rpc, wallet), Network.REGTEST, policy)
     post = Post(node, db, clock, rpc, chain, Watcher(chain.parts), wallet)
-    await post.look()
+    try:
+        await post.look()
+    except BaseException:
+        await rpc.close()
+        raise
     return post
 
 
