@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -63,11 +64,11 @@ DIRECTIONS = {Purpose.SWEEP: "to_cold", Purpose.REFILL: "to_hot", Purpose.CHILD:
 BUMP_TRIES = 4
 
 
-async def cancel_payout(tx: Tx, payout_id: UUID, reason: str, at_clock: Clock) -> bool:
+async def cancel_payout(tx: Tx, payout_id: UUID, reason: str, at: datetime) -> bool:
     """Before it is signed; True when it will never be paid. A step: what gives the money back goes with it."""
     if not await store.cancel(tx, payout_id, reason):
         return False
-    await emit(tx, EventKind.PAYOUT_CANCELLED, at_clock.now(), payout=PayoutNews(payout_id, reason=reason))
+    await emit(tx, EventKind.PAYOUT_CANCELLED, at, payout=PayoutNews(payout_id, reason=reason))
     return True
 
 
@@ -82,7 +83,7 @@ class Payouts:
     async def cancel(self, payout_id: UUID, reason: str = "CANCELLED") -> bool:
         """Only before it is in a signed batch."""
         async with self.db.transaction() as tx:
-            return await cancel_payout(tx, payout_id, reason, self.clock)
+            return await cancel_payout(tx, payout_id, reason, self.clock.now())
 
     async def round(self) -> None:
         """Everything that there is to do now; safe to run at any time, and by two. Raises NodeSilent while the
