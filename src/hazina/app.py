@@ -105,11 +105,13 @@ class Bank:
 
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
-        other keys, NodeUnfit when the Bitcoin node is not one for this bank."""
+        other keys, NodeUnfit or NodesUnfit when the Bitcoin node or a Lightning node is not one
+        for this bank."""
         await self.db.open()
         await self._set_clock()
         await self.identity.open_keys()
         await self.books.open()
+        await self.nodes.start()
         if self.chain is not None:
             await self.chain.start()
 

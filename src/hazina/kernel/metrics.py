@@ -19,6 +19,14 @@ INVARIANT_CHECKED = Gauge("hazina_invariant_checked_seconds", "When it was last 
 RAIL_OPEN = Gauge("hazina_rail_open", "0 while no money leaves over it.", ["rail"])
 OPEN_PAYMENTS = Gauge("hazina_payments_open", "Payments that have not ended.", ["kind"])
 OPEN_AGE = Gauge("hazina_payments_open_age_seconds", "Age of the oldest of them; 0 when there is none.", ["kind"])
+NODE_UP = Gauge("hazina_node_up", "1 while a Lightning node can be used, else 0.", ["node"])
+NODE_TRUSTED = Gauge("hazina_node_trusted", "0 while a node does not know a payment that it made.", ["node"])
+IN_FLIGHT_BY_AGE = Gauge(
+    "hazina_lightning_in_flight", "Payments of a node that have not ended, older than so many seconds.",
+    ["node", "older_than"],
+)  # fmt: skip
+STUCK = Gauge("hazina_lightning_stuck", "Payments of a node that are on their way for longer than they should be.",
+              ["node"])  # fmt: skip
 MONEY = Gauge(
     "hazina_money_minor_units",
     "What is owed to customers, and the balances of the bank's own accounts, in minor units of the asset.",

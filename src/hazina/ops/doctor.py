@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
@@ -21,6 +22,7 @@ from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
 from hazina.ops import Trouble, database, keys, sandbox, serve
 from hazina.ops.database import Place
+from hazina.payments import Kind, Payment, Payments, Policy, waiting_since
 from hazina.safety import Safety
 from hazina.settings import Settings
 from hazina.watch import Report, State, report
@@ -30,6 +32,7 @@ DISK_BAD_GB = 0.5
 CLOCK_WARN_S = 1.0
 CLOCK_BAD_S = 10.0
 SPARE_CONNECTIONS = 10
+STUCK_SHOWN = 20
 
 
 class Verdict(Enum):
@@ -166,16 +169,40 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         try:
             said = await serve.looks(bank).look()
             chain = [] if bank.chain is None else await bitcoin(bank.chain)
+            found = await lightning(bank.payments)
         finally:
             await bank.stop()
-        return chain + [
-            Finding(name, Verdict.WELL, "answers")
-            if said[name] == "ok"
-            else Finding(name, Verdict.BAD, said[name], MENDS[name])
-            for name in MENDS
-        ]
+        return (
+            chain
+            + found
+            + [
+                Finding(name, Verdict.WELL, "answers")
+                if said[name] == "ok"
+                else Finding(name, Verdict.BAD, said[name], MENDS[name])
+                for name in MENDS
+            ]
+        )
 
     yield from asyncio.run(ask())
+
+
+async def lightning(paying: Payments) -> list[Finding]:
+    """Each Lightning node that must not be used or has lost its memory; each one, where there are several."""
+    standing, found = await paying.nodes(), []
+    for node in standing:
+        name = f"lightning {node.name}"
+        for one in node.unfit:
+            found.append(Finding(name, Verdict.BAD, f"{one.text} ({one.code})", "The bank does not use this node."))
+        if node.forgot:
+            said = "does not know a payment that it made: nothing is sent by it, and what it says of others waits"
+            found.append(
+                Finding(name, Verdict.BAD, said, "Was its database replaced or pruned? Bring the old one back.")
+            )
+        elif not node.unfit and len(standing) > 1:
+            said = "answers" + (", and takes no new work" if node.resting else "")
+            well = Finding(name, Verdict.WELL, said)
+            found.append(well if node.up else Finding(name, Verdict.BAD, "does not answer", MENDS["lightning"]))
+    return found
 
 
 async def bitcoin(chain: Chain) -> list[Finding]:
@@ -197,16 +224,19 @@ async def bitcoin(chain: Chain) -> list[Finding]:
 def watched(place: Place) -> Iterator[Finding]:
     """What is closed, what is broken, and when that was last known."""
 
-    async def ask() -> tuple[Report, int]:
+    async def ask() -> tuple[Report, int, list[Payment]]:
         db = Database(place.url, size=1)
         await db.open()
         try:
             found = await Safety(db, SystemClock()).operators()
-            return await report(db, SystemClock()), sum(one.removed_at is None for one in found)
+            async with db.transaction() as tx:
+                before = SystemClock().now() - timedelta(seconds=Policy().stuck_after_s)
+                stuck = [one for one in await waiting_since(tx, before, STUCK_SHOWN) if one.kind is Kind.LN_OUT]
+            return await report(db, SystemClock()), sum(one.removed_at is None for one in found), stuck
         finally:
             await db.close()
 
-    said, operators = asyncio.run(ask())
+    said, operators, stuck = asyncio.run(ask())
     for closure in said.closures:
         mend = f"When it is mended, two operators: `hazina safe-mode lift --rail {closure.rail.value} --operator NAME`."
         text = f"closed since {closure.since:%Y-%m-%d %H:%M} UTC by {closure.by}: {closure.reason}"
@@ -215,6 +245,11 @@ def watched(place: Place) -> Iterator[Finding]:
         rows = "; ".join(json.dumps(row, default=str) for row in breach.offending[:3])
         mend = "`hazina verify` shows what does not agree."
         yield Finding(breach.invariant, Verdict.BAD, f"{breach.check}, {breach.broken} rows: {rows}", mend)
+    for payment in stuck[:STUCK_SHOWN]:
+        age_h = (said.at - (payment.created_at or said.at)).total_seconds() / 3600
+        text = f"{payment.id} on {payment.node}: {payment.state.name}, for {age_h:.1f} hours"
+        mend = "Its money waits until the node says how it ended. Never give it back by hand; ask the node by its hash."
+        yield Finding("stuck payment", Verdict.WARN, text, mend)
     dark = [one for one in said.standings if one.state in (State.UNKNOWN, State.NEVER)]
     if dark:
         text = ", ".join(f"{one.invariant.name} {one.said or one.state.value}" for one in dark)
@@ -228,7 +263,7 @@ def watched(place: Place) -> Iterator[Finding]:
 
 
 MENDS = {
-    "lightning": "Is the node up and synced? Compare [lnd] in the settings: base_url, macaroon, tls_cert.",
+    "lightning": "Is a node up and synced? Compare [lnd] or [nodes.…] in the settings: base_url, macaroon, tls_cert.",
     "price": "No price is younger than a minute: is a worker running, and do the price feeds answer?",
 }
 

@@ -40,6 +40,15 @@ async def read(bank: Bank) -> None:
         count, age = found.get(kind, (0, 0.0))
         metrics.OPEN_PAYMENTS.labels(kind).set(count)
         metrics.OPEN_AGE.labels(kind).set(age)
+    for node in await bank.payments.nodes():
+        metrics.NODE_UP.labels(node.name).set(node.up)
+        metrics.NODE_TRUSTED.labels(node.name).set(not node.forgot)
+    ages = bank.payments.ages_s
+    under_way = {(one.node, one.older_than_s): one.count for one in await bank.payments.under_way()}
+    for name in {*bank.nodes.names, *(node for node, _ in under_way)}:
+        for age_s in ages:
+            metrics.IN_FLIGHT_BY_AGE.labels(name, str(age_s)).set(under_way.get((name, age_s), 0))
+        metrics.STUCK.labels(name).set(under_way.get((name, ages[-1]), 0))
     for money in await bank.watch.money():
         metrics.MONEY.labels(money.asset, "customers").set(money.customers)
         for name, amount in money.own.items():

@@ -23,6 +23,7 @@ from hazina.kernel.crypto import BadKeys
 from hazina.ops import Trouble, database, figures, sandbox
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say, stopping_cleanly
+from hazina.payments import NodesUnfit
 from hazina.settings import Settings
 
 LOG_BYTES_KEPT = 20 * 2**20
@@ -190,7 +191,7 @@ async def _started(bank: app.Bank) -> None:
     """:raises Trouble: the keys are not those of the database; the Bitcoin node is not one for this bank."""
     try:
         await bank.start()
-    except NodeUnfit as error:
+    except (NodeUnfit, NodesUnfit) as error:
         raise Trouble(str(error)) from None
     except BadKeys as error:
         raise Trouble(

@@ -45,7 +45,7 @@ from hazina.payments.model import (
     State,
     Via,
 )
-from hazina.payments.nodes import Nodes, Seat
+from hazina.payments.nodes import Nodes, NodeStanding, NodesUnfit, Seat
 from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
 from hazina.payments.store import invoices_with, sent_with, waiting_since
@@ -72,7 +72,9 @@ __all__ = [
     "Line",
     "LineStatus",
     "NewInvoice",
+    "NodeStanding",
     "Nodes",
+    "NodesUnfit",
     "OnchainFee",
     "Parts",
     "Payment",

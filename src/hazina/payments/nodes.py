@@ -7,6 +7,7 @@ hash among the same nodes falls to the same one, so a quote and its payment meet
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ log = structlog.get_logger("hazina.payments")
 LOOK_S = 1.0
 BALANCE_S = 5.0
 EXAMINE_S = 60.0
+
+
+class NodesUnfit(Exception):
+    """A Lightning node of the settings must not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,16 @@ class Nodes:
             for one in pulse.unfit:
                 log.error("node_unfit", node=node.name, code=one.code, why=one.text)
         return not pulse.unfit
+
+    async def start(self) -> None:
+        """A node that answers must be fit; one that does not is looked at when it does.
+
+        :raises NodesUnfit: names each node and why.
+        """
+        await asyncio.gather(*(self.up(name) for name in self.names))
+        wrong = [f"{name}: {one.text} ({one.code})" for name, pulse in self.pulses.items() for one in pulse.unfit or ()]
+        if wrong:
+            raise NodesUnfit("The bank does not start with such a Lightning node. " + "; ".join(wrong) + ".")
 
     async def any_up(self) -> bool:
         return any([await self.up(name) for name in self.names])

@@ -52,7 +52,7 @@ from hazina.payments.nodes import NodeStanding
 from hazina.payments.ports import Lightning
 from hazina.payments.store_nodes import UnderWay
 
-AGES_S = (60, 600, 86_400)
+AGES_S = (0, 60, 600, 86_400)
 STUCK_SHOWN = 50
 
 
@@ -221,15 +221,21 @@ class Payments:
         return await self.parts.nodes.any_up()
 
     async def nodes(self) -> list[NodeStanding]:
-        """Every Lightning node as the bank sees it now."""
+        """Every Lightning node as the bank sees it now, its memory looked at."""
+        for name in self.parts.nodes.names:
+            if await self.parts.nodes.up(name):
+                await attempts.trusted(self.parts, name)
         return await self.parts.nodes.standing()
 
     async def under_way(self) -> list[UnderWay]:
         """Payments that went to a node and have not ended, by node and age: for the figures."""
         async with self.parts.db.reading() as tx:
-            return await store_nodes.under_way(
-                tx, self.parts.clock.now(), (0, *AGES_S, self.parts.policy.stuck_after_s)
-            )
+            return await store_nodes.under_way(tx, self.parts.clock.now(), self.ages_s)
+
+    @property
+    def ages_s(self) -> tuple[int, ...]:
+        """Ages that ``under_way`` counts by, in seconds; the last is when a payment counts as stuck."""
+        return (*AGES_S, self.parts.policy.stuck_after_s)
 
     async def stuck(self) -> list[Payment]:
         """Payments that are on their way for longer than they should be, oldest first."""
