@@ -25,7 +25,7 @@ from hazina.oauth.threads import SyncTx, Threads
 
 log = structlog.get_logger("hazina.oauth")
 
-READ_EVERY_S = 60.0
+READ_EVERY = timedelta(minutes=1)
 KEPT = timedelta(days=30)
 """After its successor has taken over. ID tokens are shown again long after they ended: as a hint at log-out."""
 RSA_BITS = 2048
@@ -49,7 +49,7 @@ class KeyRing:
     def __init__(self, threads: Threads, keys: Keys, clock: Clock, policy: Policy) -> None:
         self._threads, self._keys, self._clock, self._policy = threads, keys, clock, policy
         self._known: tuple[Signing, ...] = ()
-        self._read_at = float("-inf")
+        self._read_at: datetime | None = None
         self._lock = threading.Lock()
 
     def signing(self, alg: str) -> KeySet:
@@ -70,9 +70,10 @@ class KeyRing:
 
     def _fresh(self) -> tuple[Signing, ...]:
         with self._lock:
-            if self._clock.steady() - self._read_at >= READ_EVERY_S:
+            now = self._clock.now()
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < READ_EVERY:
                 self._known = self._threads.alone(self._read)
-                self._read_at = self._clock.steady()
+                self._read_at = now
             return self._known
 
     def _read(self, tx: SyncTx) -> tuple[Signing, ...]:

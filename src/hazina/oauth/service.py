@@ -98,6 +98,14 @@ class OAuth:
     async def jwks(self) -> dict[str, Any]:
         return await self.provider.jwks()
 
+    async def rotate_keys(self) -> None:
+        """Publish new signing keys; they sign in two days. Harmless when new ones wait already."""
+        await self.provider.rotate_keys()
+
+    async def reseal_keys(self) -> int:
+        """Bring signing keys that an older key of the bank seals under the active one; how many."""
+        return await self.provider.reseal_keys()
+
     async def authorize(self, fields: Mapping[str, str], login: Login | None) -> Step:
         return await self.provider.authorize(fields, login)
 

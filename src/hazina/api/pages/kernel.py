@@ -67,10 +67,10 @@ class Pages:
         lang = language(request)
         other = "sw" if lang == "en" else "en"
         mark = request.cookies.get(self._mark_name) or secrets.token_urlsafe(24)
+        values.setdefault("other", {"lang": other, "name": WORDS[other]["language"], "href": _in(request, other)})
         text = self.templates.get_template(template).render(
             lang=lang,
             say=WORDS[lang],
-            other={"lang": other, "name": WORDS[other]["language"], "href": _in(request, other)},
             form=self._form_token(mark, visitor),
             logged_in=visitor.caller is not None,
             host=urlsplit(self.bank.settings.origin).netloc,
@@ -90,7 +90,7 @@ class Pages:
 
     def stop(self, request: Request, visitor: Visitor, why: str, status: int = 400) -> Response:
         """An error page; ``why`` is the second part of its words' names."""
-        return self.show(request, "stop.html", visitor, status=status, why=why)
+        return self.show(request, "stop.html", visitor, status=status, why=why, other={})  # nothing sent is shown
 
     def go(self, path: str) -> Response:
         """After a form: the next page, by GET. ``path`` is ours, or an app's that was checked."""
