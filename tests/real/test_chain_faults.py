@@ -32,7 +32,7 @@ async def post(a_bitcoind: Bitcoind, db: Database) -> AsyncIterator[Post]:
     await a_bitcoind.mine(1)
     made = await posted(a_bitcoind, db, a_wallet())
     yield made
-    await made.rpc.close()
+    await made.close()
 
 
 # --- killed anywhere --------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ async def test_f12_the_node_gone_for_ten_minutes(bitcoinds: tuple[Bitcoind, Bitc
     told = await post.news(4)
     assert {one.output.txid for one in post.told if one.output} == set(sent) and len(told) == 4
     assert await post.chain.trouble() is None
-    await post.rpc.close()
+    await post.close()
 
 
 async def until_agreed(a: Bitcoind, b: Bitcoind) -> None:
@@ -189,7 +189,7 @@ async def test_f12_the_watch_goes_on_by_itself_when_the_node_is_back(bitcoind: B
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await post.rpc.close()
+        await post.close()
 
 
 async def until(asked: Callable[[], Awaitable[Any]]) -> Any:
@@ -255,7 +255,7 @@ async def test_no_new_wallet_is_made_in_place_of_one_that_is_gone(bitcoind: Bitc
     await bitcoind.send(await whole.address(), 50_000)
     assert await whole.news() == [(SEEN, 50_000)]
     await whole.rpc.close()
-    await post.rpc.close()
+    await post.close()
 
 
 async def test_a_node_of_another_network_is_refused_at_the_start(post: Post) -> None:
@@ -310,7 +310,7 @@ async def test_onc_09_rates_of_a_young_chain_and_of_one_that_knows(bitcoind: Bit
     post.clock.advance(timedelta(hours=2))
     with pytest.raises(OnchainUnavailable):
         await post.chain.estimate(None, Speed.FAST, None)
-    await post.rpc.close()
+    await post.close()
 
 
 # --- the adapter ------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ async def post(a_bitcoind: Bitcoind, db: Database) -> AsyncIterator[Post]:
     await a_bitcoind.mine(1)
     made = await posted(a_bitcoind, db, a_wallet())
     yield made
-    await made.rpc.close()
+    await made.close()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def lonely(bitcoind: Bitcoind, db: Database) -> AsyncIterator[Post]:
     """A bank on a node that may be stopped."""
     made = await posted(bitcoind, db, "hazina")
     yield made
-    await made.rpc.close()
+    await made.close()
 
 
 async def test_onc_01_a_payment_is_pending_until_it_is_deep_enough_for_its_amount(post: Post) -> None:
@@ -227,7 +227,7 @@ async def deep(request: pytest.FixtureRequest, a_bitcoind: Bitcoind, db: Databas
     await a_bitcoind.mine(1)
     made = await posted(a_bitcoind, db, a_wallet(), Policy(tiers=((None, depth),), tip_age_max=None))
     yield made, depth
-    await made.rpc.close()
+    await made.close()
 
 
 async def test_f13_a_reorganisation_reverses_and_credits_again_once(deep: tuple[Post, int]) -> None:
@@ -294,7 +294,7 @@ async def test_f13_two_nodes_part_and_the_weaker_branch_gives_way(
     assert txid in await a.mempool()
     assert await post.mine(2) == [(SETTLED, 50_000)]
     assert await post.credited() == await post.in_chain(2) == 50_000
-    await post.rpc.close()
+    await post.close()
 
 
 async def test_f13_a_reorganisation_while_the_bank_is_down(post: Post) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from hazina.adapters.bitcoind import Bitcoind as Adapter
 from hazina.adapters.bitcoind_rpc import Rpc
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
-from hazina.chain import Chain, ChainEvent, EventKind, Output, Policy, store
+from hazina.chain import Chain, ChainEvent, EventKind, Output, Policy, store, verify
 from hazina.chain.watcher import Watcher
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import ManualClock
@@ -62,6 +62,13 @@ class Post:
     async def output(self, txid: str, vout: int) -> Output | None:
         async with self.db.reading() as tx:
             return await store.output(tx, txid, vout)
+
+    async def close(self) -> None:
+        """All that was written must agree."""
+        async with self.db.reading() as tx:
+            broken = [one for one in await verify(tx) if not one.ok]
+        await self.rpc.close()
+        assert not broken, broken
 
     async def credited(self) -> int:
         """What a follower of the events has credited to customers: every SETTLED once, less every UNSETTLED."""

@@ -22,6 +22,7 @@ from hazina.chain.model import (
 from hazina.chain.payouts import Payouts, cancel_payout
 from hazina.chain.service import Chain, owner_of
 from hazina.chain.treasury import Treasury, TreasuryState
+from hazina.chain.verify import verify
 
 __all__ = [
     "EFFECTS",
@@ -52,4 +53,5 @@ __all__ = [
     "cancel_payout",
     "owner_of",
     "submit_payout",
+    "verify",
 ]

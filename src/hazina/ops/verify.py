@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from hazina import ledger, payments
+from hazina import chain, ledger, payments
 from hazina.kernel import audit
 from hazina.kernel.db import Database
 from hazina.ops.database import Place
@@ -46,6 +46,7 @@ async def _checks(place: Place) -> list[ledger.Check]:
     try:
         async with db.transaction() as tx:
             checks = await ledger.verify(tx)  # makes it one snapshot without a limit of time
-            return [*checks, *await payments.verify(tx, datetime.now(UTC)), *await audit.verify(tx)]
+            checks += [*await payments.verify(tx, datetime.now(UTC)), *await chain.verify(tx)]
+            return [*checks, *await audit.verify(tx)]
     finally:
         await db.close()
