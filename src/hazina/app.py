@@ -15,6 +15,7 @@ import structlog
 
 from hazina import access, chain, payments, safety
 from hazina import identity as identities
+from hazina.access import ApiKeys
 from hazina.accounts import Accounts
 from hazina.adapters.bitcoind import Bitcoind
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
@@ -92,6 +93,7 @@ class Bank:
     identity: Identity
     factors: Factors
     accounts: Accounts
+    api_keys: ApiKeys
     oauth: OAuth
     proofs: Proofs
     prices: Prices
@@ -189,28 +191,15 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     identity = Identity(db, clock, sms, keys, _identity_policy(settings), mail)
     factors, guards = _factors(settings, identity, mail)
     accounts = Accounts(db, clock, identity)
+    api_keys = ApiKeys(db, clock)
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
     identity.stepup.provers.update(provers(proofs))
     oauth = OAuth(db, clock, identity, settings.origin, keys, _oauth_policy(settings))
     prices = Prices(db, clock, feeds)
     bitcoin = Bitcoind.of(settings.bitcoind) if settings.bitcoind else None
-    onchain = None
-    if bitcoin is not None:
-        onchain = Chain(db, clock, bitcoin, BitcoindWallets(bitcoin.rpc, bitcoin.wallet), network)
-    paying = Payments(
-        Parts(
-            db,
-            clock,
-            books,
-            hub,
-            accounts,
-            prices,
-            nodes,
-            network,
-            policy or payments.Policy(),
-            chain=onchain,
-        )
-    )
+    onchain = _chain(bitcoin, db, clock, network)
+    policy = policy or payments.Policy()
+    paying = Payments(Parts(db, clock, books, hub, accounts, prices, nodes, network, policy, chain=onchain))
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
@@ -227,6 +216,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         identity,
         factors,
         accounts,
+        api_keys,
         oauth,
         proofs,
         prices,
@@ -237,6 +227,13 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         queue,
         closing,
     )
+
+
+def _chain(bitcoin: Bitcoind | None, db: Database, clock: Clock, network: Network) -> Chain | None:
+    """None where the bank has no Bitcoin node."""
+    if bitcoin is None:
+        return None
+    return Chain(db, clock, bitcoin, BitcoindWallets(bitcoin.rpc, bitcoin.wallet), network)
 
 
 def _identity_policy(settings: Settings) -> IdentityPolicy:

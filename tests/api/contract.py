@@ -5,6 +5,18 @@ of a union. The whole of each type stands here; ``NOT_YET`` says which fields ar
 """
 
 TYPES = """
+ApiKey = createdAt: Timestamp!; expired: Boolean!; expiresAt: Timestamp; id: ID!; lastUsedAt: Timestamp; limits:
+    ApiKeyLimits!; name: String!; readOnly: Boolean!; revoked: Boolean!; scopes: [Scope!]!
+ApiKeyCreateInput = expireInDays: Int; name: String!; scopes: [Scope!]! = [READ, WRITE]
+ApiKeyCreatePayload = apiKey: ApiKey!; apiKeySecret: String!
+ApiKeyLimits = annualLimitSats: Int; annualSpentSats: Int!; dailyLimitSats: Int; dailySpentSats: Int!;
+    monthlyLimitSats: Int; monthlySpentSats: Int!; weeklyLimitSats: Int; weeklySpentSats: Int!
+ApiKeyRemoveLimitInput = id: ID!; limitTimeWindow: LimitTimeWindow!
+ApiKeyRevokeInput = id: ID!
+ApiKeyRevokePayload = apiKey: ApiKey!
+ApiKeySetLimitInput = id: ID!; limitSats: Int!; limitTimeWindow: LimitTimeWindow!
+ApiKeySetLimitPayload = apiKey: ApiKey!
+LimitTimeWindow = ANNUAL, DAILY, MONTHLY, WEEKLY
 UpgradePayload = authToken: AuthToken; errors: [Error!]!; success: Boolean!
 UserEmailDeletePayload = errors: [Error!]!; me: User
 UserEmailRegistrationInitiateInput = email: EmailAddress!
@@ -174,7 +186,7 @@ UsdWallet implements Wallet = accountId: ID!; balance: SignedAmount!; id: ID!; i
     Int, address: OnChainAddress!): TransactionConnection; transactionsByPaymentHash(paymentHash: PaymentHash!):
     [Transaction!]!; transactionsByPaymentRequest(paymentRequest: LnPaymentRequest!): [Transaction!]!;
     walletCurrency: WalletCurrency!
-User = contactByUsername(username: Username!): UserContact!; contacts: [UserContact!]!; createdAt: Timestamp!;
+User = apiKeys: [ApiKey!]!; contactByUsername(username: Username!): UserContact!; contacts: [UserContact!]!; createdAt: Timestamp!;
     defaultAccount: Account!; email: Email; id: ID!; language: Language!; phone: Phone; supportChat:
     [SupportMessage!]!; totpEnabled: Boolean!; username: Username
 UserLoginInput = code: OneTimeAuthCode!; phone: Phone!
@@ -212,6 +224,10 @@ usernameAvailable(username: Username!): Boolean
 """
 
 MUTATION = """
+apiKeyCreate(input: ApiKeyCreateInput!): ApiKeyCreatePayload!
+apiKeyRemoveLimit(input: ApiKeyRemoveLimitInput!): ApiKeySetLimitPayload!
+apiKeyRevoke(input: ApiKeyRevokeInput!): ApiKeyRevokePayload!
+apiKeySetLimit(input: ApiKeySetLimitInput!): ApiKeySetLimitPayload!
 captchaCreateChallenge: CaptchaCreateChallengePayload!
 captchaRequestAuthCode(input: CaptchaRequestAuthCodeInput!): SuccessPayload!
 intraLedgerPaymentSend(input: IntraLedgerPaymentSendInput!): PaymentSendPayload!

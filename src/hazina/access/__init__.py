@@ -1,17 +1,25 @@
 """Access: who asks, how far their credential goes, how much they may move, what they asked before.
 
-Owns the tables ``limit_subject``, ``limit_use`` and ``idempotency``. Limits and repeated requests are
+Owns the tables ``limit_subject``, ``limit_use``, ``idempotency`` and ``api_key``. Limits and repeated requests are
 claims of the unit that moves the money (``CLAIMS``, ``EFFECTS``; registered with the books), so they
 are decided in the same commit and hold across processes.
 """
 
 from hazina.access.effects import CLAIMS, EFFECTS
-from hazina.access.errors import InvalidIdempotencyKey, ReadNotAllowed, WriteNotAllowed
+from hazina.access.errors import (
+    InvalidIdempotencyKey,
+    InvalidKeyCap,
+    KeyMayNot,
+    KeyUnknown,
+    ReadNotAllowed,
+    WriteNotAllowed,
+)
 from hazina.access.model import (
     ALL_SCOPES,
     OTHER_BODY,
     READ_ONLY,
     SEEN,
+    ApiKey,
     Caller,
     Cap,
     Scope,
@@ -25,6 +33,7 @@ from hazina.access.model import (
     require_receive,
     require_write,
 )
+from hazina.access.service import ApiKeys, caps_of
 from hazina.access.store import remaining, spent, sweep
 
 __all__ = [
@@ -34,14 +43,20 @@ __all__ = [
     "OTHER_BODY",
     "READ_ONLY",
     "SEEN",
+    "ApiKey",
+    "ApiKeys",
     "Caller",
     "Cap",
     "InvalidIdempotencyKey",
+    "InvalidKeyCap",
+    "KeyMayNot",
+    "KeyUnknown",
     "ReadNotAllowed",
     "Scope",
     "Window",
     "WriteNotAllowed",
     "caps_claim",
+    "caps_of",
     "fingerprint",
     "idempotency_claim",
     "limit_back",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import secrets
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum
 from typing import Any
 
-from hazina.access.errors import InvalidIdempotencyKey, ReadNotAllowed, WriteNotAllowed
+from hazina.access.errors import InvalidIdempotencyKey, InvalidKeyName, ReadNotAllowed, WriteNotAllowed
 from hazina.kernel.ids import UUID
+from hazina.kernel.money import Asset
 from hazina.kernel.units import Claim, Row
 
 
@@ -28,10 +31,12 @@ READ_ONLY = frozenset({Scope.READ})
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """``subject`` (a grant, a key) may spend so many cents in each of the windows; fees are no part of it."""
+    """``subject`` (a grant, a key) may spend so much in each of the windows; fees are no part of it. In cents, or
+    with ``asset`` BTC in satoshi."""
 
     subject: str
     windows: Mapping[Window, int]
+    asset: Asset = Asset.USD
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +151,62 @@ def idempotency_claim(account_id: UUID, operation: str, key: str, fingerprint: s
             "at": at.isoformat(),
         },
     )
+
+
+# -- API keys -----------------------------------------------------------------------------------
+
+KEY_PREFIX = "hazina_"
+"""By which leaked keys are found. Clients written for Blink take any."""
+KEY_CHARACTERS = 64
+KEYS_MAX = 100
+"""Live ones of one person."""
+KEY_DAYS_MAX = 3_650
+KEY_NAME_MAX = 100
+SATS_MAX = 21 * 10**14
+_KEY = re.compile(KEY_PREFIX + "[0-9A-Za-z]{64}", re.ASCII)
+_ALNUM = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """``caps``: satoshi in each window."""
+
+    id: UUID
+    user_id: UUID
+    account_id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    caps: Mapping[Window, int]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def live_at(self, now: datetime) -> bool:
+        return self.revoked_at is None and not self.expired_at(now)
+
+    def expired_at(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+def new_key() -> str:
+    """380 random bits behind a prefix."""
+    return KEY_PREFIX + "".join(secrets.choice(_ALNUM) for _ in range(KEY_CHARACTERS))
+
+
+def key_hash(secret: str) -> bytes | None:
+    """SHA-256, the form at rest; None: no key of ours."""
+    return hashlib.sha256(secret.encode()).digest() if _KEY.fullmatch(secret) else None
+
+
+def key_subject(key_id: UUID) -> str:
+    """What a key's spending is counted under."""
+    return f"api_key:{key_id}"
+
+
+def parse_key_name(text: str) -> str:
+    """1 to 100 printable characters. Raises InvalidKeyName."""
+    name = " ".join(text.split()) if len(text) <= 4 * KEY_NAME_MAX else ""
+    if not 1 <= len(name) <= KEY_NAME_MAX or not name.isprintable():
+        raise InvalidKeyName
+    return name

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hazina.access import Caller, Cap, Scope, fingerprint, spent
+from hazina.access import ApiKey, Caller, Cap, Scope, caps_of, fingerprint, spent
 from hazina.accounts import store
 from hazina.accounts.errors import (
     InvalidUsername,
@@ -235,6 +235,13 @@ class Accounts:
             return None
         scopes = rights & scopes_of(account.status)
         return Caller(user_id, account.id, None, scopes, clean_ip(ip), tuple(caps), client_id)
+
+    async def caller_of_key(self, key: ApiKey, ip: str | None) -> Caller | None:
+        """A program that acts by a key, as far as the account may; None when it is closed."""
+        account = await self.of_user(key.user_id)
+        if account is None:
+            return None
+        return Caller(key.user_id, account.id, None, key.scopes & scopes_of(account.status), clean_ip(ip), caps_of(key))
 
     async def of_user(self, user_id: UUID) -> Account | None:
         """A person's account; None when it is closed, or there is none."""

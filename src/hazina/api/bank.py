@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from hazina.access import ApiKeys
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
@@ -36,6 +37,8 @@ class Bank(Protocol):
     def factors(self) -> Factors: ...
     @property
     def accounts(self) -> Accounts: ...
+    @property
+    def api_keys(self) -> ApiKeys: ...
     @property
     def oauth(self) -> OAuth: ...
     @property

@@ -42,6 +42,8 @@ def credential(fields: Mapping[str, str]) -> Credential | None:
     scheme, _, secret = fields.get("authorization", "").strip().partition(" ")
     if not scheme or (scheme.lower() == "bearer" and not secret.strip()):
         return None
+    if scheme.lower() == "apikey" and secret.strip():  # as Flash's clients say it
+        return Credential("key", secret.strip(), step_up)
     if scheme.lower() != "bearer":
         raise BadCredential
     return Credential("bearer", secret.strip(), step_up)
@@ -50,13 +52,14 @@ def credential(fields: Mapping[str, str]) -> Credential | None:
 async def caller_of(bank: Bank, shown: Credential | None, ip: str | None) -> Caller | None:
     """The caller behind a credential; None for nobody. Raises BadCredential.
 
-    As ``Bearer`` a session's token or an app's access token is taken, as ``Oauth2-Token`` only the latter. An API
-    key opens nothing so far.
+    As ``Bearer`` a session's token or an app's access token is taken, as ``Oauth2-Token`` only the latter.
     """
     if shown is None:
         return None
-    if shown.kind == "key" or not shown.secret.isascii():
+    if not shown.secret.isascii():
         raise BadCredential
+    if shown.kind == "key":
+        return await _key(bank, shown.secret, ip)
     caller = None
     if shown.kind == "bearer":
         caller = await bank.accounts.caller(shown.secret, ip)
@@ -65,6 +68,15 @@ async def caller_of(bank: Bank, shown: Credential | None, ip: str | None) -> Cal
     if caller is None:
         raise BadCredential
     return replace(caller, step_up=shown.step_up)
+
+
+async def _key(bank: Bank, secret: str, ip: str | None) -> Caller:
+    """A program with a key of the customer's. Raises BadCredential."""
+    key = await bank.api_keys.find(secret)
+    caller = None if key is None else await bank.accounts.caller_of_key(key, ip)
+    if caller is None:
+        raise BadCredential
+    return caller
 
 
 async def _app(bank: Bank, token: str, ip: str | None) -> Caller | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from hazina.access import Caller, caps_claim
 from hazina.accounts import Accounts, Holder, LimitKind, WalletUnknown, holders, limit_for
 from hazina.chain import Chain, OnchainUnavailable
-from hazina.dealer import Prices, cents_of
+from hazina.dealer import Prices, cents_of, msats_of
 from hazina.identity import STEP_UP_MISSING, OutgoingHeld, StepUpRefused
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
@@ -170,6 +170,13 @@ def volume(amount: Msats | Cents, price: Price | None) -> Cents:
     return cents_of(amount, price)
 
 
+def volume_sats(amount: Cents, price: Price | None) -> int:
+    """What dollars count towards a limit in satoshi. Raises Unavailable."""
+    if price is None:
+        raise Unavailable("No price of bitcoin is known yet. Nothing was moved.")
+    return msats_of(amount, price).sats_ceil
+
+
 def spending(
     parts: Parts, caller: Caller, payer: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None,
     content: str, to: str,
@@ -183,7 +190,9 @@ def spending(
     cents = volume(amount, price)
     dollars = f"{cents.n / 100:,.2f} USD"
     said = f"Send {f'{amount.sats_ceil:,} sat ({dollars})' if isinstance(amount, Msats) else dollars} to {to}"
-    caps = [caps_claim(cap.subject, cap.windows, cents.n, parts.clock.now()) for cap in caller.caps]
+    sats = amount.sats_ceil if isinstance(amount, Msats) else volume_sats(amount, price)
+    spent = {Asset.USD: cents.n, Asset.BTC: sats}
+    caps = [caps_claim(cap.subject, cap.windows, spent[cap.asset], parts.clock.now()) for cap in caller.caps]
     return [limit, *caps, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
 
 

@@ -10,6 +10,7 @@ from graphql import GraphQLSchema
 
 from hazina.api.graphql.public import (
     accounts,
+    api_keys,
     factors,
     globals,
     invoices,
@@ -24,7 +25,20 @@ from hazina.api.graphql.public import (
 from hazina.api.graphql.scalars import SCALARS
 
 SDL = Path(__file__).parent / "sdl"
-NOUNS = (users, factors, accounts, wallets, transactions, invoices, payments, onchain, prices, globals, subscriptions)
+NOUNS = (
+    users,
+    factors,
+    api_keys,
+    accounts,
+    wallets,
+    transactions,
+    invoices,
+    payments,
+    onchain,
+    prices,
+    globals,
+    subscriptions,
+)
 
 
 @functools.cache

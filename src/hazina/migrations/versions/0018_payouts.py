@@ -82,6 +82,7 @@ create table chain_payout (
     unique (batch_id, vout)
 ) with (fillfactor = 80);
 comment on column chain_payout.state is '0 queued, 1 signed, 2 broadcast, 3 settled, 4 cancelled';
+create index chain_payout_flying on chain_payout (batch_id) where state in (1, 2);
 create index chain_payout_queued on chain_payout (speed, created_at) where state = 0;
 """
 
