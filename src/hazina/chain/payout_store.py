@@ -63,6 +63,15 @@ async def waiting(tx: Tx) -> dict[Speed, tuple[int, int, datetime]]:
     return dict(found)
 
 
+async def in_flight(tx: Tx) -> dict[UUID, int]:
+    """What each batch of payouts that lives pays, in all."""
+    found = await tx.rows(
+        lambda batch, sats: (batch, int(sats)),
+        "select batch_id, sum(sats) from chain_payout where state in (1, 2) group by batch_id",
+    )
+    return dict(found)
+
+
 async def cancel(tx: Tx, payout_id: UUID, reason: str) -> bool:
     """Only while it is queued."""
     return bool(

@@ -62,7 +62,8 @@ class TreasuryState:
     cold: Purse | None
     cold_wallet: Cold | None
     queues: tuple[Waiting, ...]
-    batches: tuple[Batch, ...]
+    in_flight: tuple[tuple[Batch, int], ...]
+    """Each transaction on its way, and what it carries without its fee."""
     drafts: tuple[Draft, ...]
 
 
@@ -80,6 +81,7 @@ class Treasury:
             current = await cold_store.current(tx)
             waiting = await payout_store.waiting(tx)
             batches = await payout_store.live(tx)
+            paying = await payout_store.in_flight(tx)
             drafts = await cold_store.drafts(tx)
         if current is not None:
             await self.wallets.watch(current.wallet, current.descriptor)
@@ -88,7 +90,7 @@ class Treasury:
             cold=None if current is None else await self.wallets.purse(current.wallet),
             cold_wallet=current,
             queues=tuple(Waiting(speed, *waiting[speed]) for speed in Speed if speed in waiting),
-            batches=tuple(batches),
+            in_flight=tuple((batch, paying.get(batch.id, batch.sats)) for batch in batches),
             drafts=tuple(drafts),
         )
 

@@ -30,18 +30,18 @@ def show(settings: Settings, say: Say) -> None:
 
     async def look(bank: app.Bank, treasury: Treasury) -> tuple[list[str], list[str]]:
         state = await treasury.state()
-        lines = [_line("hot", state.hot.ready, _coming(state.hot.coming))]
+        lines = [_line("hot", state.hot.ready, _coming(state.hot.coming, ""))]
         if state.cold is not None and state.cold_wallet is not None:
             name = f"wallet {state.cold_wallet.name}"
-            lines.append(_line("cold", state.cold.ready, f"{name}{_coming(state.cold.coming)}"))
+            lines.append(_line("cold", state.cold.ready, f"{name}{_coming(state.cold.coming, ', ')}"))
         else:
             lines.append("cold           no cold wallet is confirmed: `hazina treasury cold propose`")
         for queue in state.queues:
             lines.append(_line(f"queued {queue.speed.value.lower()}", queue.sats, _count(queue.payouts, "payout")))
-        for batch in state.batches:
+        for batch, sats in state.in_flight:
             what = f"{batch.purpose.name.lower()}, fee {batch.newest.fee:,}, {batch.newest.txid}"
             trouble = f"; TROUBLE: {batch.trouble}" if batch.trouble else ""
-            lines.append(_line("in flight", sum(c.sats for c in batch.coins) - batch.newest.fee, what + trouble))
+            lines.append(_line("in flight", sats, what + trouble))
         lines += await _lightning(bank)
         return lines, [_draft(one) for one in state.drafts]
 
@@ -145,8 +145,8 @@ def _line(name: str, sats: int, more: str = "") -> str:
     return f"{name:15}{sats:>18,} sat  {more}".rstrip()
 
 
-def _coming(sats: int) -> str:
-    return f", {sats:,} without a block" if sats else ""
+def _coming(sats: int, before: str) -> str:
+    return f"{before}{sats:,} more without a block" if sats else ""
 
 
 def _count(n: int, what: str) -> str:
