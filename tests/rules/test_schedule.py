@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from hazina import app
-from hazina.settings import Lnd, Settings, Twilio
+from hazina.kernel.crypto import Keys
+from hazina.settings import Lnd, Settings, Smtp, Twilio
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SETTINGS = Settings.model_validate(
     {
         "database_url": SecretStr("postgresql://nobody@127.0.0.1:1/nowhere"),
         "lnd": Lnd(base_url="http://127.0.0.1:1", macaroon=SecretStr("00")),
+        "keys": SecretStr(Keys.fresh().as_text()),
+        "smtp": Smtp(host="127.0.0.1", sender="bank@hazina.example"),
         "twilio": Twilio(account_sid="AC", auth_token=SecretStr("x"), sender="Hazina"),
     }
 )
@@ -25,8 +28,8 @@ async def test_every_scheduled_task_runs_when_it_should() -> None:
     for task in bank.queue.periodic_registry.periodic_tasks.values():
         first = task.croniter.get_next(datetime, start_time=NOON)
         due[task.task.name] = (first, task.croniter.get_next(datetime, start_time=first))
-    await bank.closing[0]()
-    await bank.sms.close()
+    for close in bank.closing:
+        await close()
     said = {name: (a.strftime("%H:%M:%S"), (b - a).total_seconds()) for name, (a, b) in due.items()}
     assert said == {
         "hazina.retry_stalled": ("12:00:20", 20),
