@@ -163,7 +163,7 @@ KEYS_MAX = 100
 KEY_DAYS_MAX = 3_650
 KEY_NAME_MAX = 100
 SATS_MAX = 21 * 10**14
-_KEY = re.compile(KEY_PREFIX + "[0-9A-Za-z]{64}", re.ASCII)
+_API_KEY = re.compile(KEY_PREFIX + "[0-9A-Za-z]{64}", re.ASCII)
 _ALNUM = string.ascii_letters + string.digits
 
 
@@ -196,7 +196,7 @@ def new_key() -> str:
 
 def key_hash(secret: str) -> bytes | None:
     """SHA-256, the form at rest; None: no key of ours."""
-    return hashlib.sha256(secret.encode()).digest() if _KEY.fullmatch(secret) else None
+    return hashlib.sha256(secret.encode()).digest() if _API_KEY.fullmatch(secret) else None
 
 
 def key_subject(key_id: UUID) -> str:
