@@ -258,6 +258,25 @@ async def test_no_new_wallet_is_made_in_place_of_one_that_is_gone(bitcoind: Bitc
     await post.close()
 
 
+async def test_a_wallet_from_an_older_backup_gives_nobodys_address_away(post: Post, tmp_path: Path) -> None:
+    owner = public_id()
+    await post.address()
+    await post.rpc("backupwallet", str(tmp_path / "backup.dat"), wallet=post.wallet)
+    given = [(await post.chain.new_address(owner)).text for _ in range(5)]
+    await post.rpc("unloadwallet", post.wallet)
+    shutil.rmtree(Path(post.node.folder) / "regtest" / "wallets" / post.wallet)
+    await post.rpc("restorewallet", post.wallet, str(tmp_path / "backup.dat"))
+    anew = await again(post)
+    other = await anew.address()
+    assert other not in given
+    await post.node.send(given[3], 50_000)
+    assert await anew.news() == [(SEEN, 50_000)]
+    assert anew.told[-1].output and anew.told[-1].output.owner == owner
+    assert await anew.mine(2) == [(SETTLED, 50_000)] and await anew.in_chain() == 50_000
+    assert (await anew.chain.new_address(owner)).text not in [*given, other]
+    await anew.close()
+
+
 async def test_a_node_of_another_network_is_refused_at_the_start(post: Post) -> None:
     parts = post.chain.parts
     chain = Chain(parts.db, parts.clock, parts.bitcoin, post.chain.payouts.wallets, Network.MAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from hazina.chain.model import Found, Standing, chosen_rate, confirmations_neede
 from hazina.kernel import blocks
 from hazina.kernel.bolt11 import Network
 
+LIVES_PAGE = Path(__file__).parents[2] / "docs" / "deposit-lives.md"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 POLICY = Policy()
 SEEN, SETTLED, DROPPED, DUST = OutputState
@@ -40,6 +42,10 @@ def test_every_state_has_an_answer_to_every_event() -> None:
     assert pairs == set(LIFE) | set(NOTHING) and not set(LIFE) & set(NOTHING)
     for state, event in NOTHING:
         assert flow.after(state, event) is None
+
+
+def test_the_drawing_in_the_docs_is_the_table() -> None:
+    assert LIVES_PAGE.read_text() == flow.drawing(), "write what hazina.chain.flow.drawing() says into it"
 
 
 def test_a_told_settlement_can_always_be_taken_back_and_told_again() -> None:

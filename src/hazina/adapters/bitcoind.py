@@ -181,12 +181,17 @@ class Bitcoind:
         outside_call("bitcoin.address")
         texts = await self._labelled(label)
         if not texts:
-            await self.rpc.call("getnewaddress", {"label": label, "address_type": "bech32"}, wallet=self.wallet)
+            await self.next_address(label)
             texts = await self._labelled(label)
         found = await self._described(texts)
         if not found:
             raise NodeSilent("bitcoind: an address that was just made is unknown")
         return sorted(found, key=lambda one: one.place)
+
+    async def next_address(self, label: str) -> str:
+        outside_call("bitcoin.next_address")
+        wish = {"label": label, "address_type": "bech32"}
+        return str(await self.rpc.call("getnewaddress", wish, wallet=self.wallet))
 
     async def _labelled(self, label: str) -> list[str]:
         try:

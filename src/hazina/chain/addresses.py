@@ -11,7 +11,7 @@ import structlog
 
 from hazina.chain import store
 from hazina.chain.common import Parts
-from hazina.chain.errors import OnchainUnavailable
+from hazina.chain.errors import NodeUnfit, OnchainUnavailable
 from hazina.chain.model import Address
 from hazina.chain.ports import Labelled, NodeRefused, NodeSilent
 from hazina.kernel import addresses
@@ -56,9 +56,37 @@ async def new_address(parts: Parts, owner: UUID, request: UUID | None = None) ->
     return known
 
 
-async def learn_unknown(parts: Parts) -> int:
-    """Write down what the wallet has given out and we do not have; how many. (A crash between node and database, or
-    a database put back from an older copy.)"""
+async def reconcile(parts: Parts) -> int:
+    """Make wallet and database agree on what was given out; how many addresses were new to the database.
+
+    :raises NodeUnfit: the wallet makes other addresses than those that customers have.
+    """
+    await _give_out_again(parts)
+    return await _learn_unknown(parts)
+
+
+async def _give_out_again(parts: Parts) -> None:
+    """A wallet put back from an older backup would give the addresses of the time since to others: let it make them
+    anew, under their labels, before anybody asks for one."""
+    made = await parts.bitcoin.made()
+    while True:
+        async with parts.db.reading() as tx:
+            known = await store.addresses_from(tx, made, LEARN_MAX)
+        for text, place, owner, request in known:
+            if place != made:
+                raise NodeUnfit(f"The wallet has given out {made:,} addresses, the bank knows one at place {place:,}.")
+            again = await parts.bitcoin.next_address(label(owner, request) if owner and request else "")
+            if again != text:
+                raise NodeUnfit(f"The wallet's address at place {place:,} is not the one that the bank gave out.")
+            made += 1
+        if not known:
+            return
+        log.warning("addresses_given_out_again", count=len(known), last=made - 1)
+
+
+async def _learn_unknown(parts: Parts) -> int:
+    """Write down what the wallet has given out and we do not have. (A crash between node and database, or a database
+    put back from an older copy.)"""
     made = await parts.bitcoin.made()
     found, before = 0, -1
     while True:

@@ -97,6 +97,10 @@ class Bitcoin(Protocol):
         """The receiving addresses of this label, in their order; one is made where there is none."""
         ...
 
+    async def next_address(self, label: str) -> str:
+        """One more receiving address, whatever was made before: not to be repeated after no answer."""
+        ...
+
     async def made(self) -> int:
         """How many receiving addresses the wallet has given out, by whomever."""
         ...

@@ -87,6 +87,16 @@ async def learn(tx: Tx, addresses: Sequence[tuple[str, bytes, int, UUID | None, 
     )
 
 
+async def addresses_from(tx: Tx, place: int, limit: int) -> list[tuple[str, int, UUID | None, UUID | None]]:
+    """Text, place, owner and request of the addresses from ``place`` on, in their order."""
+    return await tx.rows(
+        lambda text, place, owner, request: (text, place, owner, request),
+        """select address, place, owner, request from chain_address where place >= %(place)s
+        order by place limit %(limit)s""",
+        {"place": place, "limit": limit},
+    )
+
+
 async def unknown_places(tx: Tx, made: int, limit: int) -> list[int]:
     """Places under ``made`` of which we have no address, lowest first."""
     if await tx.value("select count(*) from chain_address where place < %(made)s", {"made": made}) == made:
@@ -334,8 +344,8 @@ async def emit(
     )
 
 
-async def tell(tx: Tx, told: Sequence[tuple[EventKind, Output]], at: datetime) -> None:
-    """``emit`` for many outputs, in this order."""
+async def tell(tx: Tx, told: Sequence[tuple[EventKind, Output | PayoutNews]], at: datetime) -> None:
+    """``emit`` for many outputs or payouts, in this order."""
     if not told:
         return
     await tx.execute("select pg_advisory_xact_lock(%(lock)s)", {"lock": LOG_LOCK})

@@ -86,7 +86,7 @@ class Watcher:
             await store.note_node(tx, info.height, info.headers, info.catching_up, info.best, parts.clock.now())
         now = parts.clock.steady()
         if self._learned_at is None or now - self._learned_at > LEARN_EVERY.total_seconds():
-            await addresses.learn_unknown(parts)
+            await addresses.reconcile(parts)
             self._learned_at = now
         while await take_blocks(parts, info):
             info = await parts.bitcoin.info()
@@ -133,7 +133,7 @@ def must_fit(info: NodeInfo, network: Network, cursor: Place | None) -> None:
     if cursor is not None and info.pruned_below > cursor.height + 1:
         raise NodeUnfit(
             f"The Bitcoin node has pruned blocks that the bank has not seen: it needs {cursor.height + 1:,} and newer, "
-            f"the node begins at {info.pruned_below:,}. Start it with -reindex, and prune less (550 MB or more a week)."
+            f"the node begins at {info.pruned_below:,}. Start it with -reindex, and prune less (about 2 GB a week)."
         )
 
 
