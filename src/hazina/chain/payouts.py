@@ -45,7 +45,7 @@ from hazina.chain.ports import (
     TooMuch,
     Wallets,
 )
-from hazina.chain.store import emit
+from hazina.chain.store import emit, tell
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import new_id
@@ -296,8 +296,8 @@ class Payouts:
 
     async def _tell_payouts(self, tx: Tx, kind: EventKind, payouts: Sequence[Payout], txid: str, fee_sats: int) -> None:
         parts = shares(fee_sats, [one.vbytes or 0 for one in payouts])
-        for payout, share in zip(payouts, parts, strict=True):
-            await emit(tx, kind, self.clock.now(), payout=PayoutNews(payout.id, txid, payout.vout, share))
+        news = [PayoutNews(one.id, txid, one.vout, share) for one, share in zip(payouts, parts, strict=True)]
+        await tell(tx, [(kind, one) for one in news], self.clock.now())
 
     async def _tell_transfer(self, tx: Tx, kind: EventKind, batch: Batch, txid: str, fee_sats: int) -> None:
         news = TransferNews(batch.id, DIRECTIONS[batch.purpose], batch.sats, fee_sats, txid)
@@ -350,9 +350,9 @@ class Payouts:
                     await store.moved(tx, batch.id, standing.height)
                 elif await store.unsettle(tx, batch.id):
                     log.error("payouts_unsettled", batch=str(batch.id), txid=batch.txid)
-                    for payout in await store.payouts_of(tx, batch.id):
-                        news = PayoutNews(payout.id, batch.txid, payout.vout)
-                        await emit(tx, EventKind.PAYOUT_UNSETTLED, self.clock.now(), payout=news)
+                    payouts = await store.payouts_of(tx, batch.id)
+                    news = [PayoutNews(one.id, batch.txid, one.vout) for one in payouts]
+                    await tell(tx, [(EventKind.PAYOUT_UNSETTLED, one) for one in news], self.clock.now())
 
     async def _not_taken(self, batch: Batch, refused: str, standing: dict[str, Standing | None]) -> None:
         """Older versions may pass where the newest does not. When all are undone by another transaction, buried
