@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.contexts.payments.coins import Coins
+from tests.contexts.payments.lightning import pair, quick
 from tests.contexts.whole import Person, Whole
 
 from hazina.adapters.bitcoind import Bitcoind
@@ -15,6 +16,8 @@ from hazina.adapters.bitcoind_wallet import BitcoindWallets
 from hazina.chain import Chain
 from hazina.kernel.bolt11 import Network
 from hazina.payments import Payments
+
+__all__ = ["pair", "quick"]
 
 
 @pytest.fixture
