@@ -170,8 +170,10 @@ def volume(amount: Msats | Cents, price: Price | None) -> Cents:
     return cents_of(amount, price)
 
 
-def volume_sats(amount: Cents, price: Price | None) -> int:
-    """What dollars count towards a limit in satoshi. Raises Unavailable."""
+def volume_sats(amount: Msats | Cents, price: Price | None) -> int:
+    """What an amount counts towards a limit in satoshi. Raises Unavailable."""
+    if isinstance(amount, Msats):
+        return amount.sats_ceil
     if price is None:
         raise Unavailable("No price of bitcoin is known yet. Nothing was moved.")
     return msats_of(amount, price).sats_ceil
@@ -190,9 +192,13 @@ def spending(
     cents = volume(amount, price)
     dollars = f"{cents.n / 100:,.2f} USD"
     said = f"Send {f'{amount.sats_ceil:,} sat ({dollars})' if isinstance(amount, Msats) else dollars} to {to}"
-    sats = amount.sats_ceil if isinstance(amount, Msats) else volume_sats(amount, price)
-    spent = {Asset.USD: cents.n, Asset.BTC: sats}
-    caps = [caps_claim(cap.subject, cap.windows, spent[cap.asset], parts.clock.now()) for cap in caller.caps]
+    caps = [
+        caps_claim(
+            cap.subject, cap.windows, cents.n if cap.asset is Asset.USD else volume_sats(amount, price),
+            parts.clock.now(),
+        )
+        for cap in caller.caps
+    ]  # fmt: skip
     return [limit, *caps, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
 
 

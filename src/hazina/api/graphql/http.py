@@ -87,6 +87,9 @@ def refuse_unstorable(value: Any) -> None:
             waiting += one
 
 
+_KEYS_IN_URLS = {"apikey", "api_key", "api-key", "x-api-key", "access_token"}
+
+
 class Endpoint:
     """``/graphql``."""
 
@@ -106,6 +109,8 @@ class Endpoint:
             return JSONResponse(body(DATABASE_MESSAGE, "DB_ERROR"), 503, RETRY_AFTER)
 
     async def _serve(self, request: Request) -> Response:
+        if not _KEYS_IN_URLS.isdisjoint(name.lower() for name in request.query_params):
+            raise NotServed(400, "KEY_IN_URL", "A key in an address ends up in logs: use a header, and revoke this one.")
         ip = client_ip(request)
         held = credential(request.headers)
         caller = await caller_of(self.bank, held, ip)
