@@ -88,8 +88,7 @@ def checked_metadata(given: Any) -> dict[str, Any]:
     kept.setdefault("subject_type", PUBLIC)
     kept.setdefault("id_token_signed_response_alg", "RS256")
     _fits_together(kept)
-    kept.setdefault("client_name", _name_of(kept))
-    return kept
+    return kept if "client_name" in kept else {**kept, "client_name": _name_of(kept)}
 
 
 def _fits_together(kept: dict[str, Any]) -> None:

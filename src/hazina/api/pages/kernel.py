@@ -156,15 +156,15 @@ def _in(request: Request, lang: str) -> str:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, each once. Raises Malformed."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM_TYPE:
-        raise Malformed(f"The body must be {FORM_TYPE}.")
+    """The fields of a form, each once; an empty body has none. Raises Malformed."""
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > FORM_BYTES_MAX:
             raise Malformed("The request is too long.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and kind != FORM_TYPE:
+        raise Malformed(f"The body must be {FORM_TYPE}.")
     try:
         return fields_of(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))
     except ValueError:
