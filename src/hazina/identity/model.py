@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import ipaddress
 import re
 import secrets
@@ -14,11 +15,10 @@ from enum import Enum, StrEnum
 from typing import Any
 
 import phonenumbers
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 from phonenumbers import PhoneNumberType
 
 from hazina.identity.errors import InvalidChannel, InvalidCode, InvalidPhone
+from hazina.kernel.crypto import Keys
 from hazina.kernel.ids import UUID
 from hazina.kernel.rates import Rate
 from hazina.kernel.units import Claim
@@ -287,14 +287,6 @@ def parse_channel(text: str) -> Channel:
 
 # -- codes --------------------------------------------------------------------------------------
 
-# A code has a million values, so no hash hides it for ever from who reads the row; it must hold for
-# the code's ten minutes. A salted SHA-256 falls in a second. Argon2id with these costs takes some
-# 20 ms a guess: hours of one core, and the salt makes every row a search of its own. (A keyed hash
-# would do too, but then the bank would have one more secret to keep.)
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-NO_CODE = _HASHER.hash(secrets.token_hex(16))
-"""Compared with where there is no code: the answer takes as long."""
-
 
 def new_code() -> str:
     """Six digits."""
@@ -308,17 +300,15 @@ def parse_code(text: str) -> str:
     return text.strip(" ")
 
 
-def hash_code(code: str) -> str:
-    """Slow on purpose: call it in a thread."""
-    return _HASHER.hash(code)
+def hash_code(keys: Keys, id_: UUID, code: str) -> str:
+    """As it is kept. A code has a million values, so no hash without a key hides it from who reads the row; this
+    one has the bank's, and ``id_`` (of the row) for salt."""
+    return keys.mark("code", f"{id_}:{code}").hex()
 
 
-def code_matches(hash_: str, code: str) -> bool:
-    """In constant time; slow on purpose: call it in a thread."""
-    try:
-        return _HASHER.verify(hash_, code)
-    except VerifyMismatchError:
-        return False
+def code_matches(keys: Keys, id_: UUID, code: str, hash_: str) -> bool:
+    """In constant time."""
+    return hmac.compare_digest(hash_, hash_code(keys, id_, code))
 
 
 def code_message(code: str) -> str:

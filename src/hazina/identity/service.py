@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,6 @@ from hazina.identity.errors import (
 )
 from hazina.identity.links import Links
 from hazina.identity.model import (
-    NO_CODE,
     Channel,
     Entered,
     Factor,
@@ -154,9 +152,10 @@ class Identity:
         if wait:
             raise TooManyRequests(retry_after_s=wait)
         code = new_code()
-        hash_ = await asyncio.to_thread(hash_code, code)
+        id_ = new_id()
+        hash_ = hash_code(self.keys, id_, code)
         async with self.db.transaction() as tx:
-            await store.put_code(tx, self.links.mark(FactorKind.PHONE, number), hash_, self.clock.now())
+            await store.put_code(tx, self.links.mark(FactorKind.PHONE, number), id_, hash_, self.clock.now())
         # last: a code that arrives is always stored
         await self.sms.send(number, code_message(code), whatsapp=code if by_whatsapp else None)
 
@@ -173,8 +172,7 @@ class Identity:
             live = None if wait else await store.spend_try(tx, self.links.mark(FactorKind.PHONE, number), now)
         if wait:
             raise TooManyRequests(retry_after_s=wait)
-        right = await asyncio.to_thread(code_matches, live[1] if live else NO_CODE, digits)
-        if live is None or not right:
+        if live is None or not code_matches(self.keys, live[0], digits, live[1]):
             raise WrongCode
         return Proof(live[0], number, address)
 

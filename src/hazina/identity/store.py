@@ -16,7 +16,7 @@ from hazina.kernel.ids import UUID, new_id
 # -- codes to phones ----------------------------------------------------------------------------
 
 
-async def put_code(tx: Tx, mark: bytes, hash_: str, at: datetime) -> None:
+async def put_code(tx: Tx, mark: bytes, id_: UUID, hash_: str, at: datetime) -> None:
     """The code of this number from now on; the one before is dead."""
     await tx.execute(
         """
@@ -27,7 +27,7 @@ async def put_code(tx: Tx, mark: bytes, hash_: str, at: datetime) -> None:
         """,
         {
             "mark": mark,
-            "id": new_id(),
+            "id": id_,
             "hash": hash_,
             "tries": CODE_TRIES,
             "expires": at + timedelta(seconds=CODE_LIFE_S),
