@@ -1,16 +1,17 @@
-"""``./dev bench [ledger | api | all]``: measure, print tables, and one JSON object of ratios as the last line."""
+"""``./dev bench [PART]``: measure, print tables, and one JSON object of ratios as the last line."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from bench import api, ledger, payment, reads
+from bench import api, ledger, payment, payouts, people, reads
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "api", "ledger", "install"), default="all")
+    parts = ("all", "api", "ledger", "payouts", "people", "install")
+    parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--entries", type=int, default=1_000_000, help="of the wallet with the long history")
@@ -22,6 +23,12 @@ def main() -> None:
             found |= ledger.run(url, chosen.seconds, chosen.rounds)
             found |= payment.run(url, owner_url, chosen.seconds, chosen.rounds)
             found |= reads.run(url, owner_url, chosen.entries)
+    if chosen.what in ("all", "people"):
+        with ledger.own_database(slow=chosen.slow_disk) as (url, owner_url):
+            found |= people.run(url, owner_url, chosen.seconds, chosen.rounds)
+    if chosen.what in ("all", "payouts"):
+        with ledger.own_database() as (url, _):
+            found |= payouts.run(url)
     if chosen.what in ("all", "api"):
         found |= api.measure(chosen.seconds, chosen.rounds)
     if chosen.what in ("all", "install"):
