@@ -110,7 +110,7 @@ class Endpoint:
 
     async def _serve(self, request: Request) -> Response:
         if not _KEYS_IN_URLS.isdisjoint(name.lower() for name in request.query_params):
-            raise NotServed(400, "KEY_IN_URL", "A key in an address ends up in logs: use a header, and revoke this one.")
+            raise NotServed(400, "KEY_IN_URL", "A key in an address ends up in logs. Use a header; revoke this one.")
         ip = client_ip(request)
         held = credential(request.headers)
         caller = await caller_of(self.bank, held, ip)
