@@ -29,10 +29,15 @@ function differences(): string[] {
 
 // A page loads one language and its own phrases: `virtual:phrases/<page>/<language>`.
 const VIRTUAL = /^\0?virtual:phrases\/(\w+)\/(\w+)$/;
+// Of the wallet, but loaded with the first page that needs them: `wallet/paying.ts`, `wallet/later.ts`.
+const PAYING = /^(receive|scan|to|amount|confirm|result)\./;
+const LATER = /^(keys|passkey|stepup|name)\.|^(security|sessions)\.(?!(heading|short)$)|^refusal\.(PASSKEY|ATTEMPT|FACTOR|LAST)_/;
 const PAGES: Record<string, (key: string) => boolean> = {
   landing: (key) => key.startsWith("landing.") || key === "me.about",
   sandbox: (key) => /^(sandbox|day|money|nav|amount)\./.test(key),
-  wallet: (key) => !/^(sandbox|landing)\./.test(key),
+  wallet: (key) => !/^(sandbox|landing)\./.test(key) && !LATER.test(key) && !PAYING.test(key),
+  paying: (key) => PAYING.test(key),
+  later: (key) => LATER.test(key),
 };
 
 function phrasesOf(id: string): string | null {

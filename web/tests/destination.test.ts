@@ -33,11 +33,24 @@ test("every usual wrapping is understood", () => {
 test("what cannot be paid is told apart", () => {
   const wrong: Record<string, string> = {
     "": "empty", "amina@elsewhere.example": "address", "a@b@bank.example": "address", "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7": "lnurl", "https://example.com": "lnurl",
-    "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq": "onchain", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": "onchain", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa": "onchain", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq": "onchain",
+    "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": "network", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn": "network",
+    "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1e3": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=-1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?req-pop=x": "link", "bitcoin:nobody": "link", "bitcoin:": "link",
     "+254 712 345 678": "phone", "0712345678": "phone", "??": "unknown", "ab": "unknown", [DONATION.slice(0, 80)]: "broken",
   };
   for (const [text, why] of Object.entries(wrong)) assert.equal(kind(text), why, text);
   assert.equal(kind(DONATION, 1_600_000_000), "expired");
   const other = readDestination(DONATION, { network: "regtest", domain: "" }, 0);
   assert.equal(other.kind === "wrong" && other.why, "network");
+});
+
+test("addresses and their links are read", () => {
+  const ADDRESS = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq";
+  const read = (text: string): unknown => readDestination(text, bank, 1_496_314_700);
+  const plain = { kind: "chain", address: ADDRESS, sats: null, memo: "" };
+  assert.deepEqual(read(ADDRESS), plain);
+  assert.deepEqual(read(`bitcoin:${ADDRESS}`), plain);
+  assert.deepEqual(read(`BITCOIN:${ADDRESS}?amount=20.3&label=Luke-Jr`), { ...plain, sats: 2_030_000_000n, memo: "Luke-Jr" });
+  assert.deepEqual(read(`bitcoin:${ADDRESS}?AMOUNT=0.00000001&message=Tea%20house`), { ...plain, sats: 1n, memo: "Tea house" });
+  assert.deepEqual(read(`bitcoin:${ADDRESS}?lightning=lnbc1broken&amount=.5`), { ...plain, sats: 50_000_000n });
+  assert.deepEqual(read("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"), { ...plain, address: "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa" });
 });

@@ -5,8 +5,8 @@ export interface LineData {
   id: string; createdAt: number; direction: "SEND" | "RECEIVE"; status: "PENDING" | "SUCCESS" | "FAILURE"; memo: string | null;
   settlementAmount: number; settlementFee: number; settlementCurrency: "BTC" | "USD";
   settlementDisplayAmount: string; settlementDisplayCurrency: string;
-  initiationVia: { __typename: string; counterPartyUsername?: string | null; paymentHash?: string; paymentRequest?: string };
-  settlementVia: { __typename: string; counterPartyUsername?: string | null; preImage?: string | null };
+  initiationVia: { __typename: string; counterPartyUsername?: string | null; paymentHash?: string; paymentRequest?: string; address?: string };
+  settlementVia: { __typename: string; counterPartyUsername?: string | null; preImage?: string | null; transactionHash?: string | null; vout?: number | null; confirmations?: number | null; confirmationsNeeded?: number | null };
 }
 export interface PriceData { timestamp: number; btcSatPrice: { base: number; offset: number } }
 export interface SessionData { id: string; createdAt: number; lastUsedAt: number; ip: string | null; agent: string | null; current: boolean }
@@ -18,16 +18,19 @@ export type InvoiceStatus = "PENDING" | "PAID" | "EXPIRED";
 
 const LINE = `fragment Line on Transaction {
   id createdAt direction status memo settlementAmount settlementFee settlementCurrency settlementDisplayAmount settlementDisplayCurrency
-  initiationVia { __typename ... on InitiationViaIntraLedger { counterPartyUsername } ... on InitiationViaLn { paymentHash paymentRequest } }
-  settlementVia { __typename ... on SettlementViaIntraLedger { counterPartyUsername preImage } ... on SettlementViaLn { preImage } }
+  initiationVia { __typename ... on InitiationViaIntraLedger { counterPartyUsername } ... on InitiationViaLn { paymentHash paymentRequest } ... on InitiationViaOnChain { address } }
+  settlementVia { __typename ... on SettlementViaIntraLedger { counterPartyUsername preImage } ... on SettlementViaLn { preImage } ... on SettlementViaOnChain { transactionHash vout confirmations confirmationsNeeded } }
 }`;
 const PRICE = `fragment Rate on RealtimePrice { timestamp btcSatPrice { base offset } }`;
 
-export const Globals = doc<{ globals: { network: string; lightningAddressDomain: string } | null }>(
-  `query Globals { globals { network lightningAddressDomain } }`);
+export type Speed = "FAST" | "MEDIUM" | "SLOW";
+interface Tier { amount: string; maxAmount: string | null }
 
-export const Home = doc<{ me: { id: string; phone: string | null; username: string | null; defaultAccount: { id: string; wallets: { id: string; balance: number; walletCurrency: "BTC" | "USD" }[]; transactions: Page | null } } | null }>(
-  `query Home { me { id phone username defaultAccount { id wallets { id balance walletCurrency } transactions(first: 20) { pageInfo { endCursor hasNextPage } edges { node { ...Line } } } } } }
+export const Globals = doc<{ globals: { network: string; lightningAddressDomain: string; feesInformation: { deposit: { tiers: Tier[] } } } | null; payoutSpeeds: { speed: Speed }[] }>(
+  `query Globals { globals { network lightningAddressDomain feesInformation { deposit { tiers { amount maxAmount } } } } payoutSpeeds { speed } }`);
+
+export const Home = doc<{ me: { id: string; phone: string | null; username: string | null; defaultAccount: { id: string; wallets: { id: string; balance: number; walletCurrency: "BTC" | "USD" }[]; pendingIncomingTransactions: LineData[]; transactions: Page | null } } | null }>(
+  `query Home { me { id phone username defaultAccount { id wallets { id balance walletCurrency } pendingIncomingTransactions { ...Line } transactions(first: 20) { pageInfo { endCursor hasNextPage } edges { node { ...Line } } } } } }
 ${LINE}`);
 
 export const Rate = doc<{ realtimePrice: PriceData }>(
@@ -98,6 +101,23 @@ export const PayUserDollars = doc<{ sent: Sent }, ToWallet>(
   `mutation PayUserDollars($walletId: WalletId!, $to: WalletId!, $amount: CentAmount!, $memo: Memo) { sent: intraLedgerUsdPaymentSend(input: { walletId: $walletId, recipientWalletId: $to, amount: $amount, memo: $memo }) { ${SENT} } }
 ${LINE}`);
 
+export const Address = doc<{ onChainAddressCurrent: Errors & { address: string | null } }, { walletId: string }>(
+  `mutation Address($walletId: WalletId!) { onChainAddressCurrent(input: { walletId: $walletId }) { errors { message code } address } }`);
+
+type Fees = Record<"fast" | "medium" | "slow", { amount: number }>;
+export const ChainFees = doc<Fees, { walletId: string; address: string; amount: number }>(
+  `query ChainFees($walletId: WalletId!, $address: OnChainAddress!, $amount: SatAmount!) { fast: onChainTxFee(walletId: $walletId, address: $address, amount: $amount, speed: FAST) { amount } medium: onChainTxFee(walletId: $walletId, address: $address, amount: $amount, speed: MEDIUM) { amount } slow: onChainTxFee(walletId: $walletId, address: $address, amount: $amount, speed: SLOW) { amount } }`);
+
+interface ToAddress { walletId: string; address: string; speed: Speed; memo: string | null }
+
+export const PayAddress = doc<{ sent: Sent }, ToAddress & { amount: number }>(
+  `mutation PayAddress($walletId: WalletId!, $address: OnChainAddress!, $amount: SatAmount!, $speed: PayoutSpeed!, $memo: Memo) { sent: onChainPaymentSend(input: { walletId: $walletId, address: $address, amount: $amount, speed: $speed, memo: $memo }) { ${SENT} } }
+${LINE}`);
+
+export const PayAddressAll = doc<{ sent: Sent }, ToAddress>(
+  `mutation PayAddressAll($walletId: WalletId!, $address: OnChainAddress!, $speed: PayoutSpeed!, $memo: Memo) { sent: onChainPaymentSendAll(input: { walletId: $walletId, address: $address, speed: $speed, memo: $memo }) { ${SENT} } }
+${LINE}`);
+
 export const InvoiceState = doc<{ lnInvoicePaymentStatusByPaymentRequest: { status: InvoiceStatus | null } }, { request: string }>(
   `query InvoiceState($request: LnPaymentRequest!) { lnInvoicePaymentStatusByPaymentRequest(input: { paymentRequest: $request }) { status } }`);
 
@@ -105,6 +125,6 @@ export const InvoiceChanges = doc<{ lnInvoicePaymentStatusByPaymentRequest: Erro
   `subscription InvoiceChanges($request: LnPaymentRequest!) { lnInvoicePaymentStatusByPaymentRequest(input: { paymentRequest: $request }) { errors { message code } status } }`);
 
 export const Updates = doc<{ myUpdates: Errors & { update: { __typename: string; timestamp?: number; btcSatPrice?: { base: number; offset: number }; transaction?: LineData } | null } }>(
-  `subscription Updates { myUpdates { errors { message code } update { __typename ... on RealtimePrice { ...Rate } ... on LnUpdate { transaction { ...Line } } ... on IntraLedgerUpdate { transaction { ...Line } } } } }
+  `subscription Updates { myUpdates { errors { message code } update { __typename ... on RealtimePrice { ...Rate } ... on LnUpdate { transaction { ...Line } } ... on IntraLedgerUpdate { transaction { ...Line } } ... on OnChainUpdate { transaction { ...Line } } } } }
 ${PRICE}
 ${LINE}`);

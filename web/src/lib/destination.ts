@@ -3,11 +3,16 @@ import { readInvoice, type Invoice } from "./bolt11.ts";
 export type Destination =
   | { kind: "user"; username: string }
   | { kind: "invoice"; invoice: Invoice }
-  | { kind: "wrong"; why: "empty" | "broken" | "onchain" | "lnurl" | "address" | "phone" | "network" | "expired" | "unknown" };
+  | { kind: "chain"; address: string; sats: bigint | null; memo: string }
+  | { kind: "wrong"; why: "empty" | "broken" | "link" | "lnurl" | "address" | "phone" | "network" | "expired" | "unknown" };
 
 const USERNAME = /^(?![13_]|bc1|lnbc1)(?=.*[a-z])[0-9a-z_]{3,50}$/i;
 
-/** What one line of text asks to pay: a name at this bank, or an invoice, in any of the usual wrappings. */
+const CHAIN = /^(bc|tb|bcrt)1[a-z0-9]{11,87}$|^[123mn][a-km-zA-HJ-NP-Z1-9]{25,40}$/i;
+/** Networks of an address, as far as its beginning tells; the bank reads the rest. */
+const NETWORKS: [RegExp, string[]][] = [[/^bc1/i, ["mainnet"]], [/^tb1/i, ["testnet", "signet"]], [/^bcrt1/i, ["regtest"]], [/^[13]/, ["mainnet"]], [/^[2mn]/, ["testnet", "signet", "regtest"]]];
+
+/** What one line of text asks to pay: a name at this bank, an invoice or an address, in any of the usual wrappings. */
 export function readDestination(input: string, bank: { network: string; domain: string }, now: number): Destination {
   const line = input.trim().replace(/^lightning:(\/\/)?/i, "");
   if (line === "") return { kind: "wrong", why: "empty" };
@@ -20,16 +25,40 @@ export function readDestination(input: string, bank: { network: string; domain: 
     return { kind: "invoice", invoice };
   }
   if (/^lnurl1|^(lnurlp|keyauth|https?):/i.test(line)) return { kind: "wrong", why: "lnurl" };
-  if (/^(bc1|tb1|bcrt1)[a-z0-9]{30,}$|^[13][a-km-zA-HJ-NP-Z1-9]{25,40}$/i.test(line)) return { kind: "wrong", why: "onchain" };
+  if (CHAIN.test(line)) return chain(line, bank.network, null, "");
   const [name = "", domain, more] = line.replace(/^@/, "").split("@");
   if (domain !== undefined && (more !== undefined || domain.toLowerCase() !== bank.domain.toLowerCase())) return { kind: "wrong", why: "address" };
   if (/^\+?[\d\s()-]{7,}$/.test(name)) return { kind: "wrong", why: "phone" };
   return USERNAME.test(name) ? { kind: "user", username: name.toLowerCase() } : { kind: "wrong", why: "unknown" };
 }
 
-// bitcoin:ADDRESS?amount=…&lightning=INVOICE: the Lightning part is the one that we pay.
+function chain(address: string, network: string, sats: bigint | null, memo: string): Destination {
+  const networks = NETWORKS.find(([start]) => start.test(address))?.[1];
+  if (networks === undefined) return { kind: "wrong", why: "unknown" };
+  if (network !== "" && !networks.includes(network)) return { kind: "wrong", why: "network" };
+  // Letters of base58 mean what they are; the other kind is written in small ones, as the bank does.
+  return { kind: "chain", address: /^(bc|tb|bcrt)1/i.test(address) ? address.toLowerCase() : address, sats, memo };
+}
+
+// bitcoin:ADDRESS?amount=…&lightning=INVOICE (BIP 21, BIP 321): where there is a Lightning part that can be paid, it is
+// the one that we pay.
 function unified(line: string, bank: { network: string; domain: string }, now: number): Destination {
-  const query = new URLSearchParams(line.slice(line.indexOf("?") + 1).replaceAll("+", "%2B"));
-  for (const [key, value] of query) if (key.toLowerCase() === "lightning" && value !== "") return readDestination(value, bank, now);
-  return { kind: "wrong", why: "onchain" };
+  const [address = "", text = ""] = line.slice("bitcoin:".length).split("?", 2);
+  const query = new Map([...new URLSearchParams(text.replaceAll("+", "%2B"))].map(([key, value]) => [key.toLowerCase(), value]));
+  const invoice = query.get("lightning");
+  if (invoice) {
+    const read = readDestination(invoice, bank, now);
+    if (read.kind === "invoice" || address === "") return read;
+  }
+  const asked = query.get("amount");
+  const sats = asked === undefined ? null : satsOf(asked);
+  if (sats === undefined || [...query.keys()].some((key) => key.startsWith("req-")) || !CHAIN.test(address)) return { kind: "wrong", why: "link" };
+  return chain(address, bank.network, sats, query.get("message") ?? query.get("label") ?? "");
+}
+
+/** A link's decimal number of bitcoin as satoshi; undefined when it is none. */
+function satsOf(bitcoin: string): bigint | undefined {
+  const match = /^(\d{0,8})(?:\.(\d{1,8}))?$/.exec(bitcoin);
+  if (match === null || bitcoin === "") return undefined;
+  return BigInt((match[1] || "0") + (match[2] ?? "").padEnd(8, "0"));
 }

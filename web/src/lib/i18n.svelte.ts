@@ -8,7 +8,7 @@ export type Phrases = Record<Language, () => Promise<{ default: Record<string, s
 const tags: Record<Language, string> = { en: "en-GB", sw: "sw-KE" };
 let current = $state<Language>(first());
 let table = $state.raw<Record<string, string>>({});
-let load: Phrases | undefined;
+const loads: Phrases[] = [];
 
 function first(): Language {
   let wish = navigator.language;
@@ -16,20 +16,19 @@ function first(): Language {
   return wish.startsWith("sw") ? "sw" : "en";
 }
 
-/** Before the first text of a page. */
+/** Before the first text of a page, and of a part that is loaded later and has phrases of its own. */
 export async function usePhrases(of: Phrases): Promise<void> {
-  load = of;
+  loads.push(of);
   await setLanguage(current);
 }
 
 export const language = (): Language => current;
 
 export async function setLanguage(to: Language): Promise<void> {
-  if (load === undefined) return;
   // Offline and never loaded: the page stays in the language it has.
-  const loaded = await load[to]().catch(() => null);
-  if (loaded === null) return;
-  table = loaded.default;
+  const loaded = await Promise.all(loads.map((of) => of[to]())).catch(() => null);
+  if (loaded === null || loaded.length === 0) return;
+  table = Object.assign({}, ...loaded.map((phrases) => phrases.default)) as Record<string, string>;
   current = to;
   document.documentElement.lang = to;
   try { localStorage.setItem("hazina.language", to); } catch { /* it holds for this page */ }

@@ -9,6 +9,8 @@ export interface Line {
   id: string; at: number; incoming: boolean; status: LineData["status"]; asset: Asset; memo: string;
   amount: bigint; fee: bigint; cents: bigint | null;
   who: string | null; lightning: boolean; hash: string | null; preimage: string | null; request: string | null;
+  /** Of the blockchain. `blocks`: how many confirm a deposit that waits, and how many it needs. */
+  chain: boolean; address: string | null; txid: string | null; vout: number | null; blocks: { have: number; need: number } | null;
 }
 
 export function lineOf(d: LineData): Line {
@@ -20,16 +22,19 @@ export function lineOf(d: LineData): Line {
     who: d.initiationVia.counterPartyUsername ?? d.settlementVia.counterPartyUsername ?? null,
     lightning: d.initiationVia.__typename === "InitiationViaLn",
     hash: d.initiationVia.paymentHash ?? null, preimage: d.settlementVia.preImage ?? null, request: d.initiationVia.paymentRequest || null,
+    chain: d.settlementVia.__typename === "SettlementViaOnChain", address: d.initiationVia.address ?? null, txid: d.settlementVia.transactionHash ?? null, vout: d.settlementVia.vout ?? null,
+    blocks: d.settlementVia.confirmationsNeeded == null ? null : { have: d.settlementVia.confirmations ?? 0, need: d.settlementVia.confirmationsNeeded },
   };
 }
 
-/** Lightning answers within seconds. Later than this we no longer say "on the way" but "we are asking". */
+/** Lightning answers within seconds. Later than this we no longer say "on the way" but "we are asking". The blockchain
+ * takes its time: there nothing is uncertain. */
 const PENDING_S = 30;
 
 export function stateOf(line: Line, now: number): State {
   if (line.status === "SUCCESS") return "paid";
   if (line.status === "FAILURE") return "returned";
-  return now - line.at < PENDING_S ? "pending" : "checking";
+  return line.chain || now - line.at < PENDING_S ? "pending" : "checking";
 }
 
 /** The amount without the fee, unsigned. */

@@ -29,6 +29,11 @@ class Bank {
   person = $state.raw<Person | null>(null);
   wallets = $state.raw<Wallet[]>([]);
   lines = $state.raw<Line[]>([]);
+  /** On their way on-chain, in no balance and no statement yet. */
+  pending = $state.raw<Line[]>([]);
+  /** Whether this bank sends and receives on-chain, and what a deposit costs: up to so many satoshi, so many. */
+  onchain = $state(false);
+  tiers = $state.raw<{ upTo: bigint | null; fee: bigint }[]>([]);
   cursor = $state.raw<string | null>(null);
   price = $state.raw<Price | null>(null);
   network = $state("");
@@ -97,7 +102,7 @@ class Bank {
     useToken(null, () => {});
     write(TOKEN, null);
     write(SHELL, null);
-    Object.assign(this, { token: null, person: null, wallets: [], lines: [], cursor: null, at: 0, problem: null });
+    Object.assign(this, { token: null, person: null, wallets: [], lines: [], pending: [], cursor: null, at: 0, problem: null });
   }
 
   async logOut(): Promise<void> {
@@ -130,6 +135,7 @@ class Bank {
       const account = me.defaultAccount;
       this.person = { id: me.id, phone: me.phone ?? "", username: me.username };
       this.wallets = account.wallets.map((w) => ({ id: w.id, asset: w.walletCurrency, balance: BigInt(w.balance) }));
+      this.pending = account.pendingIncomingTransactions.map(lineOf);
       this.#merge((account.transactions?.edges ?? []).map((e) => lineOf(e.node)), account.transactions?.pageInfo ?? null);
       this.at = Math.floor(Date.now() / 1000);
       this.problem = null;
@@ -169,8 +175,12 @@ class Bank {
   }
 
   async #globals(): Promise<void> {
-    const { globals } = await ask(Globals, {}).catch(() => ({ globals: null }));
-    if (globals) { this.network = globals.network; this.domain = globals.lightningAddressDomain; }
+    const { globals, payoutSpeeds } = await ask(Globals, {}).catch(() => ({ globals: null, payoutSpeeds: [] }));
+    if (!globals) return;
+    this.network = globals.network;
+    this.domain = globals.lightningAddressDomain;
+    this.onchain = payoutSpeeds.length > 0;
+    this.tiers = globals.feesInformation.deposit.tiers.map((tier) => ({ upTo: tier.maxAmount === null ? null : BigInt(tier.maxAmount), fee: BigInt(tier.amount) }));
   }
 
   #keep(): void {

@@ -1,7 +1,7 @@
 // One payment from the first field to its end. Held in memory only: a page that is loaded anew
 // starts over, and the history tells what became of a payment that had been sent.
 import { ask, NoAnswer, Refusal } from "../api/client.ts";
-import { FeeOf, FeeOfOpen, Lines, LinesByHash, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type LineData, type Sent } from "../api/documents.ts";
+import { ChainFees, FeeOf, FeeOfOpen, Lines, LinesByHash, PayAddress, PayAddressAll, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type LineData, type Sent, type Speed } from "../api/documents.ts";
 import type { Invoice } from "../lib/bolt11.ts";
 import { readDestination } from "../lib/destination.ts";
 import { t, type Key } from "../lib/i18n.svelte.ts";
@@ -10,8 +10,9 @@ import type { Asset } from "../lib/money.ts";
 import { uuid } from "../lib/once.ts";
 import { bank } from "./bank.svelte.ts";
 import { refusal, sentence } from "./problems.ts";
+import { ends } from "./words.ts";
 
-export type Target = { kind: "user"; username: string } | { kind: "invoice"; invoice: Invoice };
+export type Target = { kind: "user"; username: string } | { kind: "invoice"; invoice: Invoice } | { kind: "chain"; address: string; sats: bigint | null };
 /** "lost": no answer came, and we are looking for the payment. "absent": the bank answered that it has none. */
 export type Outcome = "sending" | "done" | "already" | "lost" | "absent" | "refused";
 
@@ -26,6 +27,10 @@ class Sending {
   asset = $state<Asset>("BTC");
   amount = $state<bigint | null>(null);
   memo = $state("");
+  /** On-chain: all that there is, less the fee; how soon; and what each speed costs. */
+  all = $state(false);
+  speed = $state<Speed>("MEDIUM");
+  fees = $state.raw<Record<Speed, bigint> | null>(null);
   /** The most that it costs, in the wallet's unit; undefined while asking, null when not known. */
   fee = $state<bigint | null | undefined>(undefined);
   feeProblem = $state<{ text: string; code: string } | null>(null);
@@ -54,6 +59,11 @@ class Sending {
         return error instanceof NoAnswer ? (navigator.onLine ? "problem.server" : "problem.offline") : "to.nobody";
       }
       this.target = read;
+    } else if (read.kind === "chain") {
+      if (!bank.onchain) return "to.onchain";
+      this.target = read;
+      this.amount = read.sats;
+      this.memo = read.memo.slice(0, 140);
     } else {
       this.target = read;
       this.amount = read.invoice.sats;
@@ -63,13 +73,23 @@ class Sending {
 
   reset(): void {
     this.#run++;
-    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", fee: undefined, feeProblem: null, outcome: null, line: null, problem: null });
+    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", all: false, speed: "MEDIUM", fees: null, fee: undefined, feeProblem: null, outcome: null, line: null, problem: null });
     this.#to = null;
   }
 
   /** Whether the amount is the payer's to choose. */
-  get open(): boolean { return this.target?.kind === "user" || (this.target?.kind === "invoice" && this.target.invoice.sats === null); }
-  get name(): string { return this.target === null ? "" : this.target.kind === "user" ? this.target.username : this.target.invoice.memo || t("send.invoice"); }
+  get open(): boolean { return this.target !== null && (this.target.kind === "user" || (this.target.kind === "invoice" ? this.target.invoice.sats : this.target.sats) === null); }
+  get name(): string {
+    if (this.target === null) return "";
+    return this.target.kind === "user" ? this.target.username : this.target.kind === "chain" ? ends(this.target.address) : this.target.invoice.memo || t("send.invoice");
+  }
+  /** What arrives: with all there is, what the fee leaves. */
+  get arrives(): bigint | null { return this.amount === null ? null : this.all ? this.amount - (this.fee ?? 0n) : this.amount; }
+
+  choose(speed: Speed): void {
+    this.speed = speed;
+    if (this.fees) this.fee = this.fees[speed];
+  }
 
   /** When the last screen opens: a new key, so that this screen can pay once and once only; and the fee. */
   async prepare(): Promise<void> {
@@ -78,10 +98,18 @@ class Sending {
     this.#key = uuid();
     this.fee = undefined;
     this.feeProblem = null;
+    this.fees = null;
     if (target === null || amount === null || walletId === undefined) return;
     if (target.kind === "user") { this.fee = 0n; return; }
     const run = this.#run;
     try {
+      if (target.kind === "chain") {
+        const { fast, medium, slow } = await ask(ChainFees, { walletId, address: target.address, amount: Number(amount) });
+        if (run !== this.#run) return;
+        this.fees = { FAST: BigInt(fast.amount), MEDIUM: BigInt(medium.amount), SLOW: BigInt(slow.amount) };
+        this.fee = this.fees[this.speed];
+        return;
+      }
       const request = target.invoice.text;
       const { fee } = target.invoice.sats === null ? await ask(FeeOfOpen, { walletId, request, amount: Number(amount) }) : await ask(FeeOf, { walletId, request });
       if (run !== this.#run) return;
@@ -131,6 +159,10 @@ class Sending {
         ? (await ask(PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key)).sent
         : (await ask(PayInvoice, { walletId, request, memo }, this.#key)).sent;
     }
+    if (target.kind === "chain") {
+      const values = { walletId, address: target.address, speed: this.speed, memo };
+      return (await (this.all ? ask(PayAddressAll, values, this.#key) : ask(PayAddress, { ...values, amount: Number(amount) }, this.#key))).sent;
+    }
     if (this.#to?.asset !== this.asset) {
       const { accountDefaultWallet: found } = await ask(WalletOf, { username: target.username, currency: this.asset });
       this.#to = { asset: this.asset, id: found.id };
@@ -150,7 +182,7 @@ class Sending {
       if (this.line === null && sent.status === "PENDING") this.outcome = "lost";
     }
     if (this.outcome === "lost") void this.#seek(run);
-    else if (this.line?.status === "PENDING") void this.#follow(run);
+    else if (this.line?.status === "PENDING" && this.target?.kind !== "chain") void this.#follow(run);
   }
 
   /** No answer came: the history tells whether the payment exists. */
@@ -166,7 +198,7 @@ class Sending {
         this.line = found;
         this.outcome = "done";
         void bank.refresh();
-        return this.#follow(run);
+        return this.target?.kind === "chain" ? undefined : this.#follow(run);
       }
       // The bank writes a payment down before it does anything else: no trace, no payment. The key
       // stays the same, so that even a request still on its way cannot pay twice.
@@ -188,7 +220,9 @@ class Sending {
       data = (me?.defaultAccount.transactions?.edges ?? []).map((e) => e.node);
     }
     const CLOCKS_APART_S = 120;
-    return data.map(lineOf).find((l) => !l.incoming && (target.kind === "invoice" || (l.who === target.username && net(l) === this.amount && l.at >= this.startedAt - CLOCKS_APART_S && !this.#knownBefore(l)))) ?? null;
+    const fresh = (l: Line): boolean => l.at >= this.startedAt - CLOCKS_APART_S && !this.#knownBefore(l);
+    return data.map(lineOf).find((l) => !l.incoming && (target.kind === "invoice"
+      || (target.kind === "chain" ? l.address === target.address : l.who === target.username && net(l) === this.amount) && fresh(l))) ?? null;
   }
 
   #knownBefore(line: Line): boolean { return bank.lines.some((l) => l.id === line.id && l.at < this.startedAt - 1); }
