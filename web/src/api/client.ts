@@ -25,12 +25,12 @@ export function useToken(value: string | null, loggedOut: () => void): void {
   socket = undefined;
 }
 
-async function post(path: string, body: unknown, key?: string): Promise<{ status: number; body: Record<string, unknown> }> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+async function send(method: Method, path: string, body: unknown, more: Record<string, string> = {}): Promise<{ status: number; body: Record<string, unknown> }> {
+  const headers: Record<string, string> = { "content-type": "application/json", ...more };
   if (token !== null) headers["authorization"] = `Bearer ${token}`;
-  if (key !== undefined) headers["x-idempotency-key"] = key;
   try {
-    const reply = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
+    const reply = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
     return { status: reply.status, body: (await reply.json()) as Record<string, unknown> };
   } catch (cause) {
     throw new NoAnswer("no answer", { cause });
@@ -39,7 +39,7 @@ async function post(path: string, body: unknown, key?: string): Promise<{ status
 
 /** Asks for a document. `key` makes a repeat of a payment harmless. */
 export async function ask<R, V extends object>(document: Doc<R, V>, variables: V, key?: string): Promise<R> {
-  const { status, body } = await post("/graphql", { query: document.text, variables }, key);
+  const { status, body } = await send("POST", "/graphql", { query: document.text, variables }, key === undefined ? {} : { "x-idempotency-key": key });
   if (status === 401) { onLoggedOut(); throw new Refusal("NOT_AUTHENTICATED", "Log in again."); }
   if (status >= 500) throw new NoAnswer(`HTTP ${status}`);
   // The key was used before: what it did then, only the history tells.
@@ -50,9 +50,9 @@ export async function ask<R, V extends object>(document: Doc<R, V>, variables: V
   return body["data"] as R;
 }
 
-/** A plain JSON call of the log-in. */
-export async function rest<R>(path: string, body: unknown): Promise<R> {
-  const reply = await post(path, body);
+/** A plain JSON call of the log-in. `proof` is a second proof that the call needs. */
+export async function rest<R>(path: string, body?: unknown, method: Method = "POST", proof?: string): Promise<R> {
+  const reply = await send(method, path, body, proof === undefined ? {} : { "x-step-up": proof });
   if (reply.status >= 500) throw new NoAnswer(`HTTP ${reply.status}`);
   if (reply.status >= 400) {
     const error = reply.body["error"];

@@ -17,6 +17,7 @@ export const byPath: Record<string, Load> = {
   "/send/confirm": () => import("./pages/Confirm.svelte"),
   "/send/result": () => import("./pages/Result.svelte"),
   "/me": () => import("./pages/Me.svelte"),
+  "/me/security": () => import("./pages/Security.svelte"),
   "/me/sessions": () => import("./pages/Sessions.svelte"),
   "/me/name": name,
 };

@@ -1,0 +1,163 @@
+"""Ways to log in, in a browser: passkeys of a virtual authenticator, Lightning wallets that scan what they are shown.
+
+Passkeys are bound to the bank's own address, which on this machine is ``localhost``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import CDPSession, Page, expect
+from tests.contexts.identity.signers import Wallet
+
+from .conftest import Bank, Outside, People, Person
+from .test_access import check
+
+
+class AtHome(Bank):
+    """The bank by its own name."""
+
+    @property
+    def url(self) -> str:
+        return super().url.replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+async def people_at_home(people: People, bank: Bank) -> People:
+    """People whose browser shows the bank's own address."""
+
+    async def make(name: str, **options: Any) -> Person:
+        person = await people(name, **options)
+        person.bank = AtHome(bank.running, bank.data, bank.numbers)
+        return person
+
+    return make
+
+
+async def authenticator(page: Page, *, verified: bool = True) -> tuple[CDPSession, str]:
+    """A phone's own authenticator (CDP); its passkeys stay with this page."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("WebAuthn.enable", {"enableUI": False})
+    options = {
+        "protocol": "ctap2",
+        "ctap2Version": "ctap2_1",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": verified,
+        "automaticPresenceSimulation": True,
+    }
+    added = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return session, added["authenticatorId"]
+
+
+async def scan(page: Page, wallet: Wallet) -> None:
+    """What somebody does with a wallet on another device: it reads the code, and calls."""
+    link = page.get_by_role("link", name="Open the wallet on this device")
+    code = str(await link.get_attribute("href"))
+    parts = urlsplit(wallet.answer(code))
+    answer = await page.request.get(f"http://localhost:{parts.port}{parts.path}?{parts.query}")
+    assert await answer.json() == {"status": "OK"}
+
+
+async def test_a_passkey_starts_an_account_and_opens_it_again(people_at_home: People) -> None:
+    """By its button, and where the browser offers it in the phone's field (this authenticator takes every offer)."""
+    person = await people_at_home("passkey_only")
+    session, device = await authenticator(person.page)
+    await person.open()
+    await person.page.get_by_role("button", name="Start with a passkey").click()
+    await person.page.get_by_label("Name", exact=True).fill(person.name)
+    await person.page.get_by_role("button", name="Take this name").click()
+    await expect(person.chest).to_be_visible()
+    await person.open("/me/security")
+    ways = person.page.get_by_role("main").get_by_role("listitem")
+    await expect(ways).to_have_count(1)
+    await expect(ways.first).to_contain_text("Passkey")
+    await expect(person.page.get_by_role("button", name="Remove")).to_have_count(0)
+
+    for offered in (True, False):
+        simulated = {"authenticatorId": device, "enabled": offered}
+        await session.send("WebAuthn.setAutomaticPresenceSimulation", simulated)
+        await person.open("/me")
+        await person.page.get_by_role("button", name="Log out").click()
+        await person.page.get_by_role("dialog").get_by_role("button", name="Log out").click()
+        if not offered:
+            await person.page.get_by_role("button", name="Log in with a passkey").click()
+            await session.send("WebAuthn.setAutomaticPresenceSimulation", {**simulated, "enabled": True})
+        await expect(person.chest).to_be_visible()
+
+
+async def test_a_lightning_wallet_is_linked_and_logs_in(people_at_home: People) -> None:
+    wallet = Wallet()
+    person = await (await people_at_home("wallet_linker")).start()
+    await person.open("/me/security")
+    await person.page.get_by_role("button", name="Link a Lightning wallet").click()
+    await expect(person.page.get_by_role("img", name="QR code to link a wallet")).to_be_visible()
+    await scan(person.page, wallet)
+    ways = person.page.get_by_role("main").get_by_role("listitem")
+    await expect(ways).to_have_count(2)
+    await expect(ways.nth(1)).to_contain_text("Lightning wallet")
+    await expect(person.page.get_by_role("dialog")).to_have_count(0)
+
+    other = await people_at_home("wallet_linker_2")
+    await other.open()
+    await other.page.get_by_role("button", name="Log in with a Lightning wallet").click()
+    await expect(other.page.get_by_role("img", name="QR code to log in with a wallet")).to_be_visible()
+    await scan(other.page, wallet)
+    await expect(other.chest).to_be_visible()
+    await other.open("/me")
+    await expect(other.page.get_by_role("main")).to_contain_text("wallet_linker")
+
+
+async def test_a_passkey_is_added_used_as_second_proof_and_the_phone_removed(people_at_home: People) -> None:
+    person = await (await people_at_home("two_ways")).start()
+    await authenticator(person.page)
+    await person.open("/me/security")
+    await person.page.get_by_role("button", name="Add a passkey").click()
+    ways = person.page.get_by_role("main").get_by_role("listitem")
+    await expect(ways).to_have_count(2)
+    await expect(ways.nth(1)).to_contain_text("Passkey")
+    await person.page.get_by_role("button", name="Add a passkey").click()
+    await person.page.get_by_role("dialog").get_by_role("button", name="Confirm with a passkey").click()
+    await expect(
+        person.page.get_by_role("alert").filter(has_text="has a passkey for your account already")
+    ).to_be_visible()
+
+    await ways.first.get_by_role("button", name="Remove").click()
+    await person.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await person.page.get_by_role("dialog").get_by_role("button", name="Confirm with a passkey").click()
+    await expect(ways).to_have_count(1)
+    await expect(ways.first).to_contain_text("Passkey")
+    person.excuse("403")
+
+
+async def test_a_device_that_does_not_confirm_changes_nothing(people_at_home: People) -> None:
+    person = await (await people_at_home("no_device")).start()
+    await person.open("/me/security")
+    await authenticator(person.page, verified=False)
+    await person.page.get_by_role("button", name="Add a passkey").click()
+    await expect(person.page.get_by_role("alert").filter(has_text="Nothing was changed")).to_be_visible()
+    await expect(person.page.get_by_role("main").get_by_role("listitem")).to_have_count(1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_security_is_for_everybody(theme: str, people_at_home: People, outside: Outside) -> None:
+    language = "sw-KE" if theme == "dark" else "en-GB"
+    person = await people_at_home(f"everybody_{theme}", locale=language, color_scheme=theme, reduced_motion="reduce")
+    await person.open()
+    await expect(person.page.get_by_role("button", name=re.compile("passkey", re.I)).first).to_be_visible()
+    await check(person.page, "log in")
+    await authenticator(person.page)
+    await person.page.get_by_role("button", name=re.compile("^(Start with|Anza kwa)")).click()
+    await person.page.get_by_role("button", name=re.compile("^(Later|Baadaye)")).click()
+    await person.open("/me/security")
+    await expect(person.page.get_by_role("main").get_by_role("listitem")).to_have_count(1)
+    await check(person.page, "ways to log in")
+    await person.page.get_by_role("button", name=re.compile("^(Link|Unganisha)")).click()
+    await person.page.get_by_role("dialog").get_by_role("button", name=re.compile("passkey")).click()
+    await expect(person.page.get_by_role("dialog").get_by_role("img")).to_be_visible()
+    await check(person.page, "link a wallet")
+    person.excuse("403")
