@@ -16,7 +16,7 @@ from pymacaroons import Macaroon  # type: ignore[import-untyped]  # the package 
 from pymacaroons.serializers import BinarySerializer  # type: ignore[import-untyped]
 from tests.rules.bolt11_vectors import VALID
 
-from hazina.adapters.lnd import Lnd
+from hazina.adapters.lnd import CALLS, Lnd, permissions_of
 from hazina.adapters.lnd_wire import Said, read_answer, read_incoming, read_line, read_outgoing
 from hazina.kernel.http import Answered
 from hazina.kernel.money import Msats
@@ -46,7 +46,7 @@ CUT: Answer = (0, b"")
 
 
 @contextlib.asynccontextmanager
-async def node(*script: tuple[str, Answer]) -> AsyncIterator[Lnd]:
+async def node(*script: tuple[str, Answer], macaroon: str = MACAROON) -> AsyncIterator[Lnd]:
     """A socket that answers the calls of ``script`` in order, and nothing else."""
     left = list(script)
 
@@ -61,7 +61,7 @@ async def node(*script: tuple[str, Answer]) -> AsyncIterator[Lnd]:
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    lnd = Lnd("lnd-1", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", MACAROON)
+    lnd = Lnd("lnd-1", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", macaroon)
     try:
         yield lnd
     finally:
@@ -339,3 +339,98 @@ async def test_a_node_that_is_not_there() -> None:
         with pytest.raises(NodeSilent):
             await call
     await lnd.close()
+
+
+# --- is this node fit for a bank?
+
+INFO = {
+    "identity_pubkey": "02" + "00" * 32, "alias": "a", "block_height": 7, "synced_to_chain": True,
+    "version": "0.21.2-beta commit=v0.21.2-beta", "chains": [{"chain": "bitcoin", "network": "regtest"}],
+}  # fmt: skip
+VERSION = {"app_major": 0, "app_minor": 21, "build_tags": ["signrpc", "invoicesrpc"]}
+
+
+def allowing(*permissions: tuple[str, str]) -> str:
+    """A macaroon that may do this, as LND writes it."""
+
+    def field(number: int, value: bytes) -> bytes:
+        assert len(value) < 128
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    ops = b"".join(field(3, field(1, entity.encode()) + field(2, action.encode())) for entity, action in permissions)
+    identifier = b"\x03" + field(1, b"n" * 16) + field(2, b"0") + ops
+    sealed = Macaroon(location="lnd", identifier=identifier, key=b"nobody checks it", version=2)
+    return bytes(BinarySerializer().serialize_raw(sealed)).hex()
+
+
+NEEDED = tuple(("uri", uri) for uri in CALLS)
+
+
+@pytest.mark.parametrize(
+    ("version", "network", "codes"),
+    [
+        (VERSION, "bcrt", []),
+        ({**VERSION, "app_minor": 20}, "bcrt", []),
+        ({**VERSION, "app_minor": 19}, "bcrt", ["VERSION"]),
+        ({**VERSION, "build_tags": ["signrpc"]}, "bcrt", ["SUBSERVER"]),
+        (VERSION, "bc", ["NETWORK"]),
+        ({**VERSION, "app_minor": 5, "build_tags": []}, "tb", ["NETWORK", "VERSION", "SUBSERVER"]),
+    ],
+)
+async def test_an_unfit_node_is_named(version: dict[str, Any], network: str, codes: list[str]) -> None:
+    script = (("/v1/getinfo", (200, json.dumps(INFO).encode())), ("/v2/versioner", (200, json.dumps(version).encode())))
+    async with node(*script, macaroon=allowing(*NEEDED)) as lnd:
+        assert [one.code for one in await lnd.unfit(network)] == codes
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("offchain", "write"), "offchain:write"),
+        (("onchain", "write"), "onchain:write"),
+        (("macaroon", "generate"), "macaroon:generate"),
+        (("uri", "/lnrpc.Lightning/DeletePayment"), "/lnrpc.Lightning/DeletePayment"),
+        (("uri", "/lnrpc.Lightning/SendCoins"), "/lnrpc.Lightning/SendCoins"),
+        (("address", "write"), "address:write"),
+    ],
+)
+async def test_too_much_power_is_named(more: tuple[str, str], named: str) -> None:
+    script = (("/v1/getinfo", (200, json.dumps(INFO).encode())), ("/v2/versioner", (200, json.dumps(VERSION).encode())))
+    async with node(*script, macaroon=allowing(*NEEDED, more, ("info", "read"))) as lnd:
+        (found,) = await lnd.unfit("bcrt")
+        assert (found.code, named in found.text, "info:read" in found.text) == ("TOO_MUCH_POWER", True, False)
+
+
+async def test_too_little_power_is_named() -> None:
+    weak = allowing(("info", "read"), ("invoices", "read"), ("offchain", "read"))
+    async with node(("/v1/getinfo", (200, json.dumps(INFO).encode())), macaroon=weak) as lnd:
+        (found,) = await lnd.unfit("bcrt")
+        assert found.code == "TOO_LITTLE_POWER"
+        assert "/routerrpc.Router/SendPaymentV2" in found.text and "/invoicesrpc.Invoices/AddHoldInvoice" in found.text
+        assert "/lnrpc.Lightning/GetInfo" not in found.text
+
+
+@pytest.mark.parametrize(
+    "identifier", [b"", b"\x02abc", b"\x03\x1a\xff\xff\xff\xff\xff", b"\x03\x18\x01", b"\x03\x1a\x05a"]
+)
+def test_a_macaroon_that_cannot_be_read_is_refused(identifier: bytes) -> None:
+    sealed = Macaroon(location="lnd", identifier=identifier, key=b"k", version=2)
+    with pytest.raises(NodeRefused):
+        permissions_of(bytes(BinarySerializer().serialize_raw(sealed)).hex())
+
+
+async def test_hold_invoices_word_for_word() -> None:
+    """Settled twice is settled; what is not held any more is a clear no; a bare 500 is not."""
+    for answer, error in (
+        ((200, b"{}"), None),
+        (bare(500, 2, "invoice still open"), NodeRefused),
+        (bare(500, 2, "invoice already canceled"), NodeRefused),
+        (bare(500, 2, "unable to locate invoice"), NodeRefused),
+        (bare(500, 2, "wallet locked, unlock it to enable full RPC access"), NodeSilent),
+    ):
+        async with node(("/v2/invoices/settle", answer)) as lnd:
+            if error is None:
+                await lnd.settle(PAID_HASH, PREIMAGE)
+            else:
+                with pytest.raises(error):
+                    await lnd.settle(PAID_HASH, PREIMAGE)
