@@ -120,12 +120,18 @@ async def payments(real: Real, request: Request) -> Answer:
 
 
 async def restart_node(real: Real, request: Request) -> Answer:
-    body = read_object(await read_body(request), "seconds")
+    """The bank's Lightning node stops, and starts again after ``seconds``. ``kill``: without a word."""
+    seconds, kill = await _away(request)
+    real.outside.restart_bank_node(seconds, kill=kill)
+    return {"seconds": seconds}
+
+
+async def _away(request: Request) -> tuple[float, bool]:
+    body = read_object(await read_body(request), "seconds", "kill")
     seconds = body.get("seconds", RESTART_S)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= RESTART_S_MAX:
         raise Problem("BAD_SECONDS", f"seconds must be a number from 0 to {RESTART_S_MAX:g}.")
-    real.outside.restart_bank_node(seconds)
-    return {"seconds": seconds}
+    return seconds, flag(body, "kill")
 
 
 async def _named(real: Real, request: Request) -> Invoice:
@@ -227,6 +233,13 @@ async def reorg(real: Real, request: Request) -> Answer:
         return {"blocks": mined, **await _tip(real)}
 
 
+async def restart_chain(real: Real, request: Request) -> Answer:
+    """bitcoind stops, and starts again after ``seconds``. ``kill``: without a word."""
+    seconds, kill = await _away(request)
+    real.outside.restart_chain(seconds, kill=kill)
+    return {"seconds": seconds}
+
+
 async def mempool(real: Real, request: Request) -> Answer:
     with _refusals("BAD_STATE"):
         return await _mempool(real)
@@ -281,5 +294,6 @@ CALLS: tuple[tuple[str, str, Callable[[Real, Request], Awaitable[Answer]]], ...]
     ("POST", "/onchain/address", address),
     ("POST", "/onchain/reorg", reorg),
     ("GET", "/onchain/mempool", mempool),
+    ("POST", "/onchain/restart", restart_chain),
     ("GET", "/state", state),
 )

@@ -238,15 +238,27 @@ class Outside:
     def payments(self, count: int) -> list[Payment]:
         return [Payment(*row) for row in self.store.rows("SELECT * FROM real_payments ORDER BY id DESC LIMIT ?", count)]
 
-    # -- the bank's node --------------------------------------------------------------------------
+    # -- nodes that go away -----------------------------------------------------------------------
 
-    def restart_bank_node(self, seconds: float) -> None:
-        """The bank's node stops, and after that long it starts again."""
-        self._start(self._restart(seconds))
-
-    async def _restart(self, seconds: float) -> None:
+    def restart_bank_node(self, seconds: float, *, kill: bool = False) -> None:
+        """The bank's Lightning node stops, and after that long it starts again."""
         bank = self.network.bank
-        await bank.stop()
-        await asyncio.sleep(seconds)
-        await bank.start()
-        await bank.connect(self.network.nodes[ROUTER])
+
+        async def restart() -> None:
+            await (bank.kill() if kill else bank.stop())
+            await asyncio.sleep(seconds)
+            await bank.start()
+            await bank.connect(self.network.nodes[ROUTER])
+
+        self._start(restart())
+
+    def restart_chain(self, seconds: float, *, kill: bool = False) -> None:
+        """bitcoind stops, and after that long it starts again."""
+        node = self.network.bitcoind
+
+        async def restart() -> None:
+            await (node.kill() if kill else node.stop())
+            await asyncio.sleep(seconds)
+            await node.start()
+
+        self._start(restart())
