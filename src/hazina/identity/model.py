@@ -373,7 +373,7 @@ STEP_UP_LIFE_S = 300
 STEP_UP_SPARE_S = 60
 """A challenge that lasts less is not handed out again."""
 STEP_UP_TRIES = 5
-SAID_MAX = 90
+SAID_MAX = 120
 _STEP_UP = re.compile(STEP_UP_PREFIX + r"[0-9A-Za-z]{32}", re.ASCII)
 
 

@@ -156,7 +156,7 @@ INVOICE_RULES = (
     Invariant("invoice-credited", "Each paid invoice was credited, with what arrived.", "credited is not true"),
 )
 
-# Nearest cent, exact halves down, at least one: as the dealer counts (``cents_of``).
+# Nearest cent, exact halves down, at least one: as the dealer counts (``cents_of``). Caps of keys are in satoshi.
 LIMITS: LiteralString = """
     select p.id as payment_id, p.state, u.rows, u.least, u.most, u.kept, w.cents,
            u.rows > 0 and u.least = w.cents and u.most = w.cents
@@ -164,7 +164,8 @@ LIMITS: LiteralString = """
       from payment p
      cross join lateral (select case when p.asset = 2 then p.amount else greatest(
                ceil(p.amount::numeric * p.price_cents / 100000000000 - 0.5), 1)::bigint end as cents) w
-      left join lateral (select count(*) as rows, min(amount) as least, max(amount) as most,
+      left join lateral (select count(*) as rows, min(amount) filter (where subject not like 'api_key:%%') as least,
+                                max(amount) filter (where subject not like 'api_key:%%') as most,
                                 count(*) filter (where not given_back) as kept
                            from limit_use where unit = p.id) u on true
      where p.account_id is not null and p.kind <> 8 and p.created_at > %(fresh)s
