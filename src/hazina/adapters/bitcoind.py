@@ -226,7 +226,8 @@ class Bitcoind:
     async def pending(self, sats_min: int, limit: int) -> list[Pending]:
         outside_call("bitcoin.pending")
         options = {"minimumAmount": bitcoin(sats_min), "maximumCount": limit}
-        said = await self.rpc.call("listunspent", [0, 0, [], True, options], wallet=self.wallet)
+        # it answers when the wallet has taken in the newest block, which takes it long when that is full of payments
+        said = await self.rpc.call("listunspent", [0, 0, [], True, options], wallet=self.wallet, timeout_s=WALLET_S)
         try:
             return [
                 Pending(str(one["txid"]), int(one["vout"]), str(one["address"]), sats(one["amount"]))
