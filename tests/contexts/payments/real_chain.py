@@ -100,4 +100,6 @@ class Town:
             dust = await tx.value("select coalesce(sum(sats), 0)::bigint from chain_output where state = 3")
         assert [(one.name, one.offending) for one in checks if not one.ok] == []
         has = (await self.node.rpc("getbalances", wallet=self.wallet))["mine"]
-        assert sats(has["trusted"]) + sats(has["untrusted_pending"]) == -await self.own(BANK.ONCHAIN_BTC) - leaving + dust
+        assert (
+            sats(has["trusted"]) + sats(has["untrusted_pending"]) == -await self.own(BANK.ONCHAIN_BTC) - leaving + dust
+        )

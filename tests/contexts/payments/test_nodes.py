@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,16 +22,21 @@ from tests.contexts.payments.lightning import (
 from tests.contexts.phones import Phones
 from tests.contexts.whole import Whole
 
-from hazina.kernel.bolt11 import decode
+from hazina.adapters.lnd import Lnd
+from hazina.kernel.bolt11 import Network, decode
 from hazina.kernel.db import Database
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Msats
 from hazina.payments import (
     Invoice,
+    Nodes,
     NodesUnfit,
     PaymentInProgress,
+    Payments,
+    Seat,
+    SendInvoice,
 )
-from hazina.payments.ports import OutgoingState
+from hazina.payments.ports import Capabilities, OutgoingState
 from hazina.settings import Settings
 
 # --- hold invoices ------------------------------------------------------------------------------------
@@ -249,3 +256,49 @@ async def test_flagged_destinations_are_not_probed(
         other = await whole.invoice(9_000)
         probe = await whole.bank.payments.probe_fee(payer.caller, payer.btc.id, other, None)
         assert probe.fee == Msats.from_sats(45) and isinstance(probe.refusal, Refusal), "the ceiling and a reason"
+
+
+# --- a node that does not refuse late calls --------------------------------------------------------------
+
+
+class Unfenced(Lnd):
+    """An LND that is taken for a node without credentials that end."""
+
+    can = Capabilities(fenced=False)
+
+
+async def test_without_a_fence_a_failure_waits_for_calls_that_may_still_arrive(quick: Whole, outside: Settings) -> None:
+    """A call that was not answered may be on its way to the node. It may still pay after a failure was told, until
+    the invoice has expired."""
+    assert outside.lnd is not None
+    node = Unfenced.of(outside.lnd, quick.clock)
+    nodes = Nodes.build([Seat(node)], quick.clock, Network.REGTEST)
+    paying = Payments(replace(quick.bank.payments.parts, nodes=nodes))
+    payer = await quick.person()
+    await payer.fund(9_000)
+    text = await quick.invoice(1_000, hold=True, expirySeconds=3_600)
+    await quick.fault("send", "drop_reply", times=1)
+    sent = await paying.send_invoice(payer.caller, SendInvoice(payer.btc.id, text))
+    assert sent.status == "PENDING"
+    await quick.cancel(text)
+    async with asyncio.timeout(20):
+        while (await node.outgoing(decode(text).payment_hash)).state is not OutgoingState.FAILED:
+            await asyncio.sleep(0.05)
+    for _ in range(5):
+        quick.clock.shift += timedelta(minutes=5)
+        await paying.reconcile()
+    assert (await row(quick, text), await payer.sats()) == (1, (9_000, 1_010)), "told as failed, and not believed"
+    quick.clock.shift += timedelta(hours=1)
+    await paying.reconcile()
+    assert (await row(quick, text), await payer.sats()) == (3, (9_000, 0))
+
+    other = await quick.invoice(1_000, hold=True, expirySeconds=10**6)
+    sent = await paying.send_invoice(payer.caller, SendInvoice(payer.btc.id, other))
+    assert sent.status == "PENDING"
+    await quick.cancel(other)
+    for _ in range(3):
+        quick.clock.shift += timedelta(minutes=1)
+        await paying.reconcile()
+    assert (await row(quick, other), await payer.sats()) == (3, (9_000, 0)), "every call was answered: it is believed"
+    await node.close()
+    await proven(quick)
