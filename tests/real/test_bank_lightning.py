@@ -1,0 +1,134 @@
+"""The bank on a real Lightning node: what comes in, what goes out, what is held, and a node that dies with money in
+flight. The node's own lists must say what the books say."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+from tests.contexts.conftest import outside, phones, sandbox
+from tests.contexts.payments.lightning import bank_of, create, proven, row, settled
+from tests.contexts.phones import Phones
+from tests.contexts.whole import Whole
+
+from hazina.kernel.bolt11 import decode
+from hazina.kernel.db import Database
+from hazina.payments import Invoice
+from hazina.sandbox.real.electrum import Paid
+from hazina.sandbox.real.network import ROUTER, Network
+from hazina.settings import Electrum, Settings
+
+__all__ = ["outside", "phones", "sandbox"]
+
+
+@pytest.fixture
+async def real(
+    db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient, network: Network
+) -> AsyncIterator[Whole]:
+    """A bank whose one node is a real Electrum; text messages and prices are the sandbox's."""
+    bank = network.bank
+    node = Electrum(kind="electrum", name="electrum-1", base_url=bank.url, user=bank.user,
+                    password=SecretStr(bank.password))  # fmt: skip
+    settings = outside.model_copy(update={"lnd": None, "nodes": {"electrum-1": node}})
+    async with bank_of(settings, program_url, phones, sandbox, inline_wait_s=8) as whole:
+        await whole.bank.watch.look()  # what the node did before these books is left out
+        yield whole
+
+
+async def pays(network: Network, invoice: Invoice) -> Paid:
+    return await network.nodes[ROUTER].pay(invoice.payment_request)
+
+
+async def until(done: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not await done():
+            await asyncio.sleep(0.2)
+
+
+async def test_money_comes_in_and_goes_out(real: Whole, network: Network) -> None:
+    anna = await real.person()
+    invoice = await create(anna, 5_000, memo="chai")
+    assert (await pays(network, invoice)).status == "SUCCEEDED"
+    await real.bank.payments.sweep()
+    assert await anna.sats() == (5_000, 0)
+
+    _, text = await network.nodes[ROUTER].issue(1_000_000, "maziwa", 600)
+    assert (await anna.pay(text)).status == "SUCCESS"
+    assert (await anna.sats())[0] == 4_000, "a direct channel costs nothing"
+    _, gone = await network.nodes[ROUTER].issue(1_000_000, "gone", 600)
+    await network.nodes[ROUTER].cancel(decode(gone).payment_hash.hex())
+    assert (await anna.pay(gone)).status == "FAILURE"
+    assert await anna.sats() == (4_000, 0)
+    await proven(real)
+    assert await real.bank.watch.look() == []
+
+
+async def test_lnr_04_held_in_time_is_taken_and_past_its_price_lock_given_back(real: Whole, network: Network) -> None:
+    anna = await real.person()
+    kept, lost = [await create(anna, sats, take_within_s=300) for sats in (3_000, 4_000)]
+    node = real.bank.nodes.all()[0]
+
+    async def credited() -> bool:
+        await real.bank.payments.decide_held()
+        return await anna.sats() == (3_000, 0)
+
+    async def held(invoice: Invoice) -> bool:
+        return await node.held() == [invoice.payment_hash]
+
+    paying = asyncio.create_task(pays(network, kept))
+    await until(lambda: held(kept))
+    await real.bank.payments.decide_held()
+    assert (await paying).status == "SUCCEEDED"
+    await until(credited)
+
+    paying = asyncio.create_task(pays(network, lost))
+    await until(lambda: held(lost))
+    real.clock.shift += timedelta(seconds=301)
+    await real.bank.payments.decide_held()
+    assert (await paying).status == "FAILED"
+    await real.bank.payments.sweep()
+    assert await anna.sats() == (3_000, 0)
+    assert (await real.bank.payments.invoice_status(lost.payment_hash)).status == "EXPIRED"
+    await proven(real)
+    assert await real.bank.watch.look() == []
+
+
+@pytest.mark.parametrize("end", ["settled", "cancelled"])
+async def test_f10_the_node_dies_with_money_in_flight(real: Whole, network: Network, end: str) -> None:
+    """The payee decides while the bank's node is dead. It learns so when it is back, and so does the bank."""
+    anna, payee = await real.person(), network.nodes[ROUTER]
+    assert (await pays(network, await create(anna, 9_000))).status == "SUCCEEDED"
+    await real.bank.payments.sweep()
+    secret = secrets.token_bytes(32)
+    name = hashlib.sha256(secret).hexdigest()
+    _, text = await payee.issue(2_000_000, "held", 3_600, name)
+    paying = asyncio.create_task(anna.pay(text))
+
+    async def held() -> bool:
+        return (await payee.invoice_state(name, hold=True))[0] == "ACCEPTED"
+
+    await until(held)
+    await network.bank.kill()
+    assert (await paying).status == "PENDING"
+    if end == "settled":
+        await payee.settle(secret.hex())
+    await real.bank.payments.reconcile()
+    assert (await row(real, text), (await anna.sats())[1] > 0) == (1, True)
+    await network.bank.start()
+    await network.bank.connect(payee)
+    if end == "cancelled":
+        await payee.cancel(name, hold=True)
+    await settled(real, text, 90)
+    assert await anna.sats() == ((7_000, 0) if end == "settled" else (9_000, 0))
+    await proven(real)
+
+    async def agreed() -> bool:
+        return await real.bank.watch.look() == []
+
+    await until(agreed)
