@@ -149,8 +149,7 @@ create table oauth_key (
     public jsonb not null,
     sealed bytea not null,
     created_at timestamptz not null,
-    active_at timestamptz not null,
-    unique (alg, active_at));
+    active_at timestamptz not null);
 comment on column oauth_key.active_at is 'Signs from then on; it is published as soon as it is here';
 comment on column oauth_key.sealed is 'The private key under the bank''s own';
 """
