@@ -15,10 +15,12 @@ from typing import Any
 from hazina.identity import store
 from hazina.identity.errors import FactorExists, FactorTaken, FactorUnknown, LastFactor, TooManyFactors
 from hazina.identity.model import FACTORS_MAX, Factor, FactorKind, Policy, User, change_message
+from hazina.kernel import rates
 from hazina.kernel.audit import Audit
 from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import PersonKey
 from hazina.kernel.db import Tx
+from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.events import tell
 from hazina.kernel.ids import UUID, new_id, public_id
 from hazina.kernel.vault import Vault
@@ -92,7 +94,8 @@ class Links:
         ip: str | None = None, agent: str | None = None,
     ) -> Factor:  # fmt: skip
         """Add a factor that was proved a moment ago; the same again changes nothing. What is somebody else's
-        moves only when they have released it. Raises FactorTaken, FactorExists, TooManyFactors."""
+        moves only when they have released it. Raises FactorTaken, FactorExists, TooManyFactors,
+        TooManyRequests."""
         found = await self.find(tx, kind, subject)
         owner = user_id if found is None else found.user_id
         for one in sorted({user_id, owner}):  # both, in one order
@@ -143,7 +146,7 @@ class Links:
     async def unlink(
         self, tx: Tx, user_id: UUID, factor_id: UUID, *, ip: str | None = None, agent: str | None = None
     ) -> Factor:
-        """Remove one of somebody's own. Raises FactorUnknown for a foreign one too, LastFactor."""
+        """Remove one of somebody's own. Raises FactorUnknown for a foreign one too, LastFactor, TooManyRequests."""
         await store.lock_person(tx, user_id)
         standing = await self.of(tx, user_id)
         factor = next((one for one in standing if one.id == factor_id), None)
@@ -185,8 +188,10 @@ class Links:
         return factor if put else None
 
     async def _changed(self, tx: Tx, factor: Factor, *, added: bool, ip: str | None, agent: str | None) -> None:
-        """Audit, hold, and word to all others; to the one that was removed as well."""
+        """Audit, hold, and word to all others; to the one that was removed as well. Raises TooManyRequests."""
         now, user_id = self.clock.now(), factor.user_id
+        if wait := await rates.take(tx, [(self.policy.factor_changes, str(user_id))], now):
+            raise TooManyRequests(retry_after_s=wait)
         verb = "factor.added" if added else "factor.removed"
         await self.audit.record(
             tx, at=now, actor="user", user_id=user_id, verb=verb, object=str(factor.id), ip=ip, agent=agent,

@@ -178,6 +178,7 @@ FAILED_LOGIN_PER_IP = Rate("failed_login_per_ip", 40, 6 * HOUR_S, 4 * HOUR_S)
 CODE_PER_NETWORK = Rate("code_per_network", 200, DAY_S, HOUR_S)
 CODE_PER_RANGE = Rate("code_per_range", 100, DAY_S, HOUR_S)
 CODE_PER_COUNTRY = Rate("code_per_country", 5_000, DAY_S, HOUR_S)
+FACTOR_CHANGES = Rate("factor_changes", 30, DAY_S, DAY_S)
 STEP_UP_ASKED = Rate("step_up_asked", 30, HOUR_S, HOUR_S)
 CODE_IN_ALL = Rate("code_in_all", 20_000, DAY_S, HOUR_S)
 
@@ -208,6 +209,8 @@ class Policy:
     """Which make an account for whoever is new."""
     step_up: StepUpPolicy = field(default_factory=StepUpPolicy)
     step_up_asked: Rate = STEP_UP_ASKED
+    factor_changes: Rate = FACTOR_CHANGES
+    """Of one person: each change sends messages."""
     hold_s: int = DAY_S
     """After a way to log in was added or removed, little may leave for so long. At most 30 days; 0: no hold."""
     hold_cents: int = 5_000

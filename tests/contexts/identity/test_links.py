@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -28,8 +29,9 @@ from hazina.identity import (
 )
 from hazina.identity.model import FACTORS_MAX, device_of
 from hazina.kernel.db import Tx
-from hazina.kernel.errors import Refusal
+from hazina.kernel.errors import Refusal, TooManyRequests
 from hazina.kernel.ids import new_id
+from hazina.kernel.rates import Rate
 
 
 async def link(person: Person, kind: FactorKind, subject: str) -> Factor:
@@ -168,13 +170,62 @@ async def test_of_many_who_claim_a_key_one_has_it(whole: Whole) -> None:
 
 
 async def test_one_phone_and_so_many_factors(whole: Whole) -> None:
-    amina = await whole.person()
+    amina, identity = await whole.person(), whole.bank.identity
     with pytest.raises(FactorExists):
         await link(amina, FactorKind.PHONE, "+254799999999")
-    for n in range(FACTORS_MAX - 1):
-        await link(amina, FactorKind.NOSTR, f"{n:064x}")
-    with pytest.raises(TooManyFactors):
-        await link(amina, FactorKind.NOSTR, "ff" * 32)
+    policy = replace(identity.policy, factor_changes=Rate("factor_changes", 1_000, 60, 60))
+    patient = replace(identity.links, policy=policy)
+    async with whole.bank.db.transaction() as tx:
+        for n in range(FACTORS_MAX - 1):
+            await patient.link(tx, amina.caller.user_id, FactorKind.NOSTR, f"{n:064x}")
+        with pytest.raises(TooManyFactors):
+            await patient.link(tx, amina.caller.user_id, FactorKind.NOSTR, "ff" * 32)
+
+
+async def test_changes_are_bounded_since_each_sends_messages(whole: Whole) -> None:
+    amina = await whole.person()
+    most = whole.bank.identity.policy.factor_changes.points
+    found = [await outcome(link(amina, FactorKind.NOSTR, f"{n:064x}")) for n in range(most + 2)]
+    assert found == [None] * most + [TooManyRequests] * 2
+    assert len(await factors(amina)) == most + 1
+    whole.clock.shift += timedelta(days=1, seconds=1)
+    assert await outcome(link(amina, FactorKind.NOSTR, "ff" * 32)) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_happens_a_factor_has_one_owner_and_everybody_a_way_in(whole: Whole, seed: int) -> None:
+    """Against a model: who owns what, and what is released. Several at once, in an order that nobody chose."""
+    dice = random.Random(seed)
+    people = [await whole.person() for _ in range(3)]
+    subjects = [f"{n:064x}" for n in range(4)]
+    for _ in range(8):
+        steps: list[Awaitable[object]] = []
+        for _ in range(4):
+            person, subject = dice.choice(people), dice.choice(subjects)
+            mine = await factors(person)
+            match dice.randrange(4):
+                case 0 | 1:
+                    steps.append(link(person, FactorKind.NOSTR, subject))
+                case 2:
+                    steps.append(unlink(person, dice.choice(mine).id))
+                case 3:
+                    steps.append(release(person, dice.choice(mine).id))
+        found = await asyncio.gather(*(outcome(step) for step in steps))
+        assert set(found) <= {None, FactorTaken, FactorUnknown, LastFactor}, found
+        standing = [await factors(person) for person in people]
+        assert all(standing), "nobody is locked out"
+        owned = [one.subject for each in standing for one in each]
+        assert len(owned) == len(set(owned)), "and nothing is two people's"
+
+
+async def release(person: Person, factor_id: UUID) -> Factor | None:
+    bank = person.whole.bank
+
+    async def step(tx: Tx) -> None:
+        await bank.identity.links.release(tx, person.caller.user_id, factor_id)
+
+    await bank.db.again(step)
+    return None
 
 
 async def test_all_others_hear_of_a_change(whole: Whole) -> None:
