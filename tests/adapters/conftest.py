@@ -35,7 +35,8 @@ async def played(sandbox: SandboxProcess) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def real_electrum(network: Network) -> AsyncIterator[World]:
-    node = Electrum("electrum-1", network.bank.url, network.bank.user, network.bank.password)
+    access = network.bank.access()
+    node = Electrum("electrum-1", access["base_url"], access["user"], access["password"])
     yield Real(node, network)
     await node.close()
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from pydantic import SecretStr
 from tests.contexts.conftest import outside, phones, sandbox
 from tests.contexts.payments.lightning import bank_of, create, proven, row, settled
 from tests.contexts.phones import Phones
@@ -20,8 +19,8 @@ from tests.contexts.whole import Whole
 from hazina.kernel.bolt11 import decode
 from hazina.kernel.db import Database
 from hazina.payments import Invoice
-from hazina.sandbox.real.electrum import Paid
 from hazina.sandbox.real.network import ROUTER, Network
+from hazina.sandbox.real.node import Paid
 from hazina.settings import Electrum, Settings
 
 __all__ = ["outside", "phones", "sandbox"]
@@ -32,9 +31,7 @@ async def real(
     db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient, network: Network
 ) -> AsyncIterator[Whole]:
     """A bank whose one node is a real Electrum; text messages and prices are the sandbox's."""
-    bank = network.bank
-    node = Electrum(kind="electrum", name="electrum-1", base_url=bank.url, user=bank.user,
-                    password=SecretStr(bank.password))  # fmt: skip
+    node = Electrum.model_validate({"kind": "electrum", "name": "electrum-1", **network.bank.access()})
     settings = outside.model_copy(update={"lnd": None, "nodes": {"electrum-1": node}})
     async with bank_of(settings, program_url, phones, sandbox, inline_wait_s=8) as whole:
         await whole.bank.watch.look()  # what the node did before these books is left out

@@ -57,13 +57,13 @@ def network(settings: Settings, folder: Path) -> Network | None:
     if settings.real_nodes is None:
         return None
     bitcoind = _program("HAZINA_BITCOIND", "a bitcoind")
-    if settings.real_nodes == "lnd":
-        _program("HAZINA_LND_BINARY", "an lnd")
-        raise Trouble("--lightning lnd is not there yet: leave it out, and the Lightning nodes are Electrum's.")
-    electrum = _program("HAZINA_ELECTRUM", "the folder of an Electrum environment")
     from hazina.sandbox.real.network import Network, Programs
 
-    return Network(Programs(bitcoind, electrum), folder / "regtest")
+    if settings.real_nodes == "lnd":
+        programs = Programs(bitcoind, lnd=_program("HAZINA_LND_BINARY", "an lnd"))
+    else:
+        programs = Programs(bitcoind, _program("HAZINA_ELECTRUM", "the folder of an Electrum environment"))
+    return Network(programs, folder / "regtest")
 
 
 def _program(variable: str, what: str) -> Path:

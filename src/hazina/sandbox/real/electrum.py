@@ -6,14 +6,14 @@ import contextlib
 import json
 import secrets
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hazina.kernel.http import NoAnswer
 from hazina.sandbox.real import electrum_main
-from hazina.sandbox.real.bitcoind import bitcoin, until
+from hazina.sandbox.real.bitcoind import bitcoin, sats, until
 from hazina.sandbox.real.jsonrpc import JsonRpc, RpcError
+from hazina.sandbox.real.node import Channel, Paid
 from hazina.sandbox.real.program import HOST, Program, free_ports
 
 START_S = 90.0
@@ -28,18 +28,8 @@ HOLD_STATES = {"unpaid": "OPEN", "paid": "ACCEPTED", "settled": "SETTLED"}
 PAY_S = 86_400.0  # as long as an HTLC may hang on regtest
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """SUCCEEDED, FAILED or IN_FLIGHT."""
-
-    status: str
-    preimage: str | None = None
-    fee_msat: int | None = None
-    error: str | None = None
-
-
 class Electrum:
-    """One node. ``start`` may follow ``stop`` or ``kill``: ports, wallet and channels stay.
+    """One node; see ``node.Node``.
 
     :param environment: folder of Electrum's Python environment.
     :param server_port: of the server that it asks for its coins.
@@ -178,12 +168,29 @@ class Electrum:
         found: str = await self.rpc("createnewaddress")
         return found
 
-    async def open_channel(self, other: Electrum, sats: int, push_sats: int) -> str:
-        """Fund a channel to ``other``; its outpoint. It opens with blocks."""
-        point: str = await self.rpc(
+    async def coins(self) -> int:
+        """Satoshi in its wallet that have a block and that it knows of."""
+        balance = await self.rpc("getbalance")
+        return sats(balance.get("confirmed", 0)) if await self.rpc("is_synchronized") else 0
+
+    async def channels(self) -> list[Channel]:
+        return [
+            Channel(one["remote_pubkey"], one["capacity"], one["local_balance"], one["remote_balance"])
+            for one in await self.rpc("list_channels")
+        ]
+
+    async def open_channel(self, other: Electrum, sats: int, push_sats: int) -> None:
+        """Fund a channel to ``other``. It opens with blocks."""
+        await self.rpc(
             "open_channel", connection_string=await other.at(), amount=bitcoin(sats), push_amount=bitcoin(push_sats)
         )
-        return point
+
+    async def finds(self, peer: str) -> bool:
+        """A trampoline finds the way."""
+        return True
+
+    def access(self) -> dict[str, Any]:
+        return {"base_url": self.url, "user": self.user, "password": self.password}
 
     async def connect(self, other: Electrum) -> None:
         """Reach ``other``, and wait until the channels with it are usable.

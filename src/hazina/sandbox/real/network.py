@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from hazina.kernel.http import NoAnswer
-from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
+from hazina.sandbox.real.bitcoind import Bitcoind, until
 from hazina.sandbox.real.electrum import Electrum
 from hazina.sandbox.real.electrumx import ElectrumX
 from hazina.sandbox.real.jsonrpc import RpcError
+from hazina.sandbox.real.lnd import Lnd
+from hazina.sandbox.real.node import Node
 from hazina.sandbox.real.program import NotRunning
 
 BANK, ROUTER, END = "bank", "b", "c"
@@ -41,16 +43,23 @@ RECIPE = 1
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What is to be run: the bitcoind, and the folder of Electrum's environment."""
+    """What is to be run: the bitcoind, and an lnd or the folder of Electrum's environment."""
 
     bitcoind: Path
-    electrum: Path
+    electrum: Path | None = None
+    lnd: Path | None = None
+
+    @property
+    def kind(self) -> str:
+        return "electrum" if self.lnd is None else "lnd"
 
     @property
     def template(self) -> Path:
-        """Where the network lies that others are copies of: beside Electrum, one for each pair of versions."""
-        key = hashlib.sha256(f"{RECIPE} {self.bitcoind.resolve()} {self.electrum.resolve()}".encode()).hexdigest()
-        return self.electrum.parent / f"network-{key[:12]}"
+        """Where the network lies that others are copies of: beside the program, one for each pair of versions."""
+        node = self.lnd or self.electrum
+        assert node is not None
+        key = hashlib.sha256(f"{RECIPE} {self.bitcoind.resolve()} {node.resolve()}".encode()).hexdigest()
+        return node.parent / f"network-{key[:12]}"
 
 
 class Network:
@@ -60,31 +69,34 @@ class Network:
         self.programs = programs
         self.folder = folder
         self.bitcoind = Bitcoind(programs.bitcoind, folder / "bitcoind")
+        self.server: ElectrumX | None = None
+        self.nodes: dict[str, Node] = {}
         self._lock: IO[str] | None = None
-        self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
-        self.nodes = {
-            name: Electrum(
-                name, programs.electrum, folder / name, self.server.port, outside=name != BANK, forwards=name == ROUTER
-            )
-            for name in (BANK, ROUTER, END)
-        }
+        if programs.electrum is not None and programs.lnd is None:
+            self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
+        for name in (BANK, ROUTER, END):
+            self.nodes[name] = self._node(name, folder / name)
+
+    def _node(self, name: str, folder: Path) -> Node:
+        if self.programs.lnd is not None:
+            return Lnd(name, self.programs.lnd, folder, self.bitcoind)
+        assert self.programs.electrum is not None and self.server is not None
+        return Electrum(
+            name, self.programs.electrum, folder, self.server.port, outside=name != BANK, forwards=name == ROUTER
+        )
 
     @property
-    def bank(self) -> Electrum:
+    def bank(self) -> Node:
         return self.nodes[BANK]
-
-    @property
-    def outside(self) -> dict[str, Electrum]:
-        return {name: node for name, node in self.nodes.items() if name != BANK}
 
     def providers(self) -> dict[str, dict[str, Any]]:
         """Where the bank finds its nodes, and what opens them; in the words of its settings."""
-        node, bank = self.bitcoind, self.bank
+        node = self.bitcoind
         return {
             "bitcoind": {
                 "url": node.url, "user": node.user, "password": node.password, "zmq": list(node.zmq.values()),
             },
-            "electrum": {"base_url": bank.url, "user": bank.user, "password": bank.password},
+            self.programs.kind: self.bank.access(),
         }  # fmt: skip
 
     @property
@@ -98,18 +110,18 @@ class Network:
 
     async def channels(self) -> list[dict[str, Any]]:
         """As the router sees them, since every channel is one of its own."""
-        names = {await node.id(): name for name, node in self.nodes.items()}
         try:
-            known = await self.nodes[ROUTER].rpc("list_channels")
+            names = {await node.id(): name for name, node in self.nodes.items()}
+            known = await self.nodes[ROUTER].channels()
         except NoAnswer:
             return []
         return [
             {
-                "from": names.get(one["remote_pubkey"], ""),
+                "from": names.get(one.peer, ""),
                 "to": ROUTER,
-                "capacityMsat": one["capacity"] * 1000,
-                "fromMsat": one["remote_balance"] * 1000,
-                "toMsat": one["local_balance"] * 1000,
+                "capacityMsat": one.capacity * 1000,
+                "fromMsat": one.theirs * 1000,
+                "toMsat": one.ours * 1000,
             }
             for one in known
         ]
@@ -149,10 +161,11 @@ class Network:
     async def start(self) -> None:
         await self.bitcoind.start()
         await self.bitcoind.mine(1)  # a chain whose last block is old counts as not yet loaded
-        await self.server.start()
+        if self.server is not None:
+            await self.server.start()
         await asyncio.gather(*(node.start() for node in self.nodes.values()))
         await self.settle()
-        if await self.bank.rpc("list_channels"):
+        if await self.bank.channels():
             await asyncio.gather(self.bank.connect(self.nodes[ROUTER]), self.nodes[END].connect(self.nodes[ROUTER]))
 
     async def close(self) -> None:
@@ -161,9 +174,11 @@ class Network:
         for done in await asyncio.gather(*parts, return_exceptions=True):
             if isinstance(done, BaseException) and not isinstance(done, Exception):
                 raise done
-        for stop in (self.server.stop, self.bitcoind.close):
-            with contextlib.suppress(Exception):
-                await stop()
+        with contextlib.suppress(Exception):
+            if self.server is not None:
+                await self.server.stop()
+        with contextlib.suppress(Exception):
+            await self.bitcoind.close()
         if self._lock is not None:
             self._lock.close()
 
@@ -183,7 +198,7 @@ class Network:
         for node in self.nodes.values():
             if node.program.running:
 
-                async def seen(node: Electrum = node) -> bool:
+                async def seen(node: Node = node) -> bool:
                     return await node.height() >= height
 
                 await until(seen, f"{node.name} is at height {height}")
@@ -231,16 +246,16 @@ async def furnish(network: Network) -> None:
     async def usable() -> bool:
         return all([await node.is_usable(them) for node in (network.bank, nodes[END])])
 
+    async def known() -> bool:
+        return await network.bank.finds(await nodes[END].id()) and await nodes[END].finds(await network.bank.id())
+
     await until(usable, "the channels open", OPEN_S)
+    await until(known, "each node knows a way to the others", OPEN_S, every_s=0.5)
 
 
 async def synchronized(network: Network) -> bool:
     """Do all wallets see all the coins that they were sent?"""
-    for node in network.nodes.values():
-        balance = await node.rpc("getbalance")
-        if sats(balance.get("confirmed", 0)) < COINS * FUNDED_SATS or not await node.rpc("is_synchronized"):
-            return False
-    return True
+    return all([await node.coins() >= COINS * FUNDED_SATS for node in network.nodes.values()])
 
 
 @contextlib.asynccontextmanager

@@ -15,9 +15,9 @@ import structlog
 
 from hazina.kernel.http import NoAnswer
 from hazina.sandbox.real.bitcoind import until
-from hazina.sandbox.real.electrum import Electrum, Paid
 from hazina.sandbox.real.jsonrpc import RpcError
 from hazina.sandbox.real.network import END, ROUTER, Network
+from hazina.sandbox.real.node import Node, Paid
 from hazina.sandbox.store import Store
 
 log = structlog.get_logger("hazina.sandbox.real")
@@ -93,7 +93,7 @@ class Outside:
         for statement in SCHEMA.split(";"):
             store.run(statement)
 
-    def node(self, wallet: str) -> Electrum:
+    def node(self, wallet: str) -> Node:
         return self.network.nodes[wallet]
 
     def resume(self) -> None:
