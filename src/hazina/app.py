@@ -44,11 +44,12 @@ from hazina.oauth import SANDBOX_POLICY as OAUTH_SANDBOX_POLICY
 from hazina.oauth import OAuth
 from hazina.oauth import Policy as OAuthPolicy
 from hazina.payments import Nodes, Parts, Payments, Seat
+from hazina.payments import fees as payment_fees
 from hazina.payments.ports import Lightning
 from hazina.safety import Safety
 from hazina.settings import Electrum as ElectrumSettings
+from hazina.settings import ExemptAccount, Fees, Settings, Strategy, TieredFlat
 from hazina.settings import Lnd as LndSettings
-from hazina.settings import Settings
 from hazina.watch import Watch
 
 log = structlog.get_logger("hazina.app")
@@ -194,11 +195,11 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     api_keys = ApiKeys(db, clock)
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
     identity.stepup.provers.update(provers(proofs))
-    oauth = OAuth(db, clock, identity, settings.origin, keys, _oauth_policy(settings))
+    oauth = OAuth(db, clock, identity.audit, settings.origin, keys, _oauth_policy(settings))
     prices = Prices(db, clock, feeds)
     bitcoin = Bitcoind.of(settings.bitcoind) if settings.bitcoind else None
     onchain = _chain(bitcoin, db, clock, network)
-    policy = policy or payments.Policy()
+    policy = policy or payments.Policy(fees=_fees(settings.fees))
     paying = Payments(Parts(db, clock, books, hub, accounts, prices, nodes, network, policy, chain=onchain))
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
@@ -279,6 +280,36 @@ def _factors(settings: Settings, identity: Identity, mail: Smtp) -> tuple[Factor
 
 def _node(settings: LndSettings | ElectrumSettings, clock: Clock) -> Lnd | Electrum:
     return Electrum.of(settings, clock) if isinstance(settings, ElectrumSettings) else Lnd.of(settings, clock)
+
+
+STRATEGIES: dict[str, Callable[..., payment_fees.Strategy]] = {
+    "flat": payment_fees.Flat,
+    "percentage": payment_fees.Percentage,
+    "imbalance": payment_fees.Imbalance,
+    "percentage_above_threshold": payment_fees.PercentageAboveThreshold,
+    "exponential_decay": payment_fees.ExponentialDecay,
+}
+
+
+def _fees(wished: Fees) -> payment_fees.Schedule:
+    """Blink's, but for what the operator has set."""
+    onchain, sends = payment_fees.Network.ONCHAIN, payment_fees.Way.SEND
+    lists = {
+        (payment_fees.Network.LIGHTNING, sends): wished.lightning,
+        (onchain, payment_fees.Way.RECEIVE): wished.deposit,
+        (onchain, sends): wished.withdrawal,
+    }
+    own = {where: tuple(_strategy(one) for one in listed) for where, listed in lists.items() if listed is not None}
+    return {**payment_fees.DEFAULT, **own}
+
+
+def _strategy(one: Strategy) -> payment_fees.Strategy:
+    if isinstance(one, TieredFlat):
+        return payment_fees.TieredFlat(tuple(payment_fees.Tier(tier.up_to_sats, tier.sats) for tier in one.tiers))
+    if isinstance(one, ExemptAccount):
+        return payment_fees.ExemptAccount(frozenset(one.roles), frozenset(one.account_ids), one.validated_merchants)
+    values = one.model_dump(exclude={"strategy"})
+    return STRATEGIES[one.strategy](**values)
 
 
 def _schedule(

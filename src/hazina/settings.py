@@ -16,10 +16,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -204,6 +206,83 @@ class PriceFeed(Section):
     _url = field_validator("base_url")(_checked_url)
 
 
+Sats = Annotated[int, Field(ge=0, le=21 * 10**14)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+Fraction = Annotated[Decimal, Field(ge=0)]
+
+
+class Flat(Section):
+    strategy: Literal["flat"]
+    sats: Sats
+
+
+class Percentage(Section):
+    strategy: Literal["percentage"]
+    basis_points: BasisPoints
+
+
+class Tier(Section):
+    up_to_sats: Sats | None = None
+    """Unset: every amount above the tiers before it."""
+    sats: Sats
+
+
+class TieredFlat(Section):
+    strategy: Literal["tiered_flat"]
+    tiers: tuple[Tier, ...] = Field(min_length=1)
+
+
+class ExemptAccount(Section):
+    strategy: Literal["exempt_account"]
+    roles: tuple[str, ...] = ()
+    account_ids: tuple[UUID, ...] = ()
+    validated_merchants: bool = False
+
+
+class Imbalance(Section):
+    strategy: Literal["imbalance"]
+    threshold_sats: Sats = 10_000_000
+    basis_points: BasisPoints = 20
+    min_sats: Sats = 0
+
+
+class PercentageAboveThreshold(Section):
+    strategy: Literal["percentage_above_threshold"]
+    basis_points: BasisPoints = 30
+    threshold_cents: int = Field(10_000, ge=0)
+
+
+class ExponentialDecay(Section):
+    strategy: Literal["exponential_decay"]
+    min_rate: Fraction
+    max_rate: Fraction
+    speed: Fraction
+    target_rate: Fraction
+    terminal_divisor: Fraction
+    factor: Fraction
+    offset: Fraction
+    rate_cap: Fraction
+    base_sats: Sats = 0
+    start_sats: Sats = 4_000_000
+    calm_sats_per_vbyte: int = Field(1, ge=1)
+    dear_sats_per_vbyte: int = Field(100, ge=2)
+    min_sats: Sats = 100
+
+
+Strategy = Annotated[
+    Flat | Percentage | TieredFlat | ExemptAccount | Imbalance | PercentageAboveThreshold | ExponentialDecay,
+    Field(discriminator="strategy"),
+]
+
+
+class Fees(Section):
+    """The bank's own fees: strategies by name, summed in their order. Unset: Blink's; an empty list: none."""
+
+    lightning: tuple[Strategy, ...] | None = None
+    deposit: tuple[Strategy, ...] | None = None
+    withdrawal: tuple[Strategy, ...] | None = None
+
+
 class Settings(Section):
     data: Path = Path(DATA_DEFAULT)
     """Folder of everything that the bank keeps on this machine."""
@@ -251,6 +330,7 @@ class Settings(Section):
     telegram: Telegram | None = None
     price_feeds: tuple[PriceFeed, ...] = ()
     identity: Identity = Identity.model_validate({})
+    fees: Fees = Fees.model_validate({})
 
     worker_concurrency: int = Field(10, ge=1, le=100)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -20,6 +20,7 @@ from tests.contexts.payments.lightning import (
 from tests.contexts.phones import Phones
 from tests.contexts.whole import Whole
 
+from hazina.api.status import WORDS, look
 from hazina.kernel.bolt11 import decode
 from hazina.kernel.db import Database
 from hazina.kernel.money import Msats
@@ -66,6 +67,7 @@ async def test_lns_03_stuck_without_an_htlc_is_shown_and_waits_for_the_node(quic
     await quick.bank.payments.reconcile()
     assert await payer.sats() == (5_000, 1_010)
     assert [one.id for one in await quick.bank.payments.stuck()] == [await row(quick, invoice, "id")]
+    assert ("send", "slow") in {(one.name, one.state) for one in (await look(quick.bank, WORDS["en"])).services}
     aged = {one.older_than_s: one.count for one in await quick.bank.payments.under_way()}
     assert aged[3_600] == 1
     broken = {breach.check for breach in await quick.bank.watch.look()}
