@@ -46,7 +46,8 @@ def test_strategies_are_summed_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*STRATEGIES, "tiered_flat", "exempt_account"])
 def test_every_strategy_has_a_setting_of_its_name(name: str) -> None:
-    rates: dict[str, object] = {key: "0.1" for key in ("min_rate", "max_rate", "speed", "target_rate", "terminal_divisor", "factor")}
+    names = ("min_rate", "max_rate", "speed", "target_rate", "terminal_divisor", "factor")
+    rates: dict[str, object] = dict.fromkeys(names, "0.1")
     fields: dict[str, dict[str, object]] = {
         "flat": {"sats": 5},
         "percentage": {"basis_points": 50},
