@@ -25,7 +25,8 @@ HERE = Path(__file__).parent / "templates"
 WORDS: dict[str, dict[str, str]] = json.loads((HERE / "status.json").read_text())
 STATES = {State.HOLDS: "holds", State.BROKEN: "broken", State.ABSENT: "absent"}
 LOOKS = {
-    "working": "good", "holds": "good", "paused": "bad", "broken": "bad", "away": "unknown", "unknown": "unknown",
+    "working": "good", "holds": "good", "paused": "bad", "broken": "bad", "away": "unknown", "slow": "unknown",
+    "unknown": "unknown",
     "absent": "idle",
 }  # fmt: skip
 KEPT_S = 5
@@ -123,8 +124,9 @@ async def _services(bank: Bank, report: Report) -> tuple[Service, ...]:
     except Refusal:
         price = "away"
     receiving = "working" if node else "away"
+    sending = "slow" if node and await bank.payments.stuck() else receiving
     return (
-        Service("send", "paused" if report.closures else receiving),
+        Service("send", "paused" if report.closures else sending),
         Service("receive", receiving),
         Service("inside", "working"),
         Service("price", price),
