@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import zmq
 import zmq.asyncio
 
-from hazina.adapters.bitcoind_rpc import Rpc, bitcoin, sats
+from hazina.adapters.bitcoind_rpc import Rpc, bitcoin, readable, sats
 from hazina.chain.ports import Header, Labelled, NodeInfo, NodeRefused, NodeSilent, Pending
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.db import outside_call
@@ -89,16 +89,14 @@ class Bitcoind:
         for one in said:
             if isinstance(one, NodeRefused):
                 raise one
-        chain, network, mempool = said
-        try:
+        with readable("a state"):
+            chain, network, mempool = said
             rate = max(sats(mempool["mempoolminfee"]), sats(mempool["minrelaytxfee"]))
             return NodeInfo(
                 NETWORKS.get(str(chain["chain"])), int(network["version"]), int(chain["blocks"]),
                 int(chain["headers"]), str(chain["bestblockhash"]), int(chain["chainwork"], 16),
                 bool(chain["initialblockdownload"]), int(chain.get("pruneheight", 0)), bool(mempool["loaded"]), rate,
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise NodeSilent("bitcoind: a state that cannot be read") from error
 
     async def header(self, block: str) -> Header | None:
         outside_call("bitcoin.header")
@@ -118,16 +116,16 @@ class Bitcoind:
 
     async def block(self, block: str) -> bytes:
         outside_call("bitcoin.block")
-        try:
-            return bytes.fromhex(await self.rpc.call("getblock", [block, 0]))
-        except (TypeError, ValueError) as error:
-            raise NodeSilent("bitcoind: a block that cannot be read") from error
+        said = await self.rpc.call("getblock", [block, 0])
+        with readable("a block"):
+            return bytes.fromhex(said)
 
     async def fee_rate(self, blocks: int) -> int | None:
         outside_call("bitcoin.fee_rate")
         said = await self.rpc.call("estimatesmartfee", [blocks, "economical"])
-        # BTC per 1,000 vB is, in satoshi, millisatoshi per vB
-        return sats(said["feerate"]) if isinstance(said, dict) and "feerate" in said else None
+        with readable("an estimate"):
+            # BTC per 1,000 vB is, in satoshi, millisatoshi per vB
+            return sats(said["feerate"]) if "feerate" in said else None
 
     async def in_mempool(self, txids: Sequence[str]) -> set[str]:
         outside_call("bitcoin.in_mempool")
@@ -141,12 +139,18 @@ class Bitcoind:
 
     async def open_wallet(self, *, make: bool) -> str | None:
         outside_call("bitcoin.open_wallet")
-        if self.wallet not in await self.rpc.call("listwallets") and not await self._load_or_make(make):
+        wallets = await self.rpc.call("listwallets")
+        with readable("a list of wallets"):
+            loaded = self.wallet in wallets
+        if not loaded and not await self._load_or_make(make):
             return None
         said = await self.rpc.call("getwalletinfo", wallet=self.wallet)
-        if not (said.get("descriptors") and said.get("private_keys_enabled")):
+        with readable("a wallet"):
+            fit = said["descriptors"] and said["private_keys_enabled"]
+        if not fit:
             raise NodeRefused(WALLET, f"wallet {self.wallet} is not one of descriptors with keys")
-        return str((await self._receiving())["desc"])
+        await self._receiving()
+        return self._descriptor.partition("#")[0].replace("'", "h")  # versions differ in how they write hardened
 
     async def _load_or_make(self, make: bool) -> bool:
         wish = {"filename": self.wallet, "load_on_startup": True}
@@ -166,16 +170,14 @@ class Bitcoind:
     async def _receiving(self) -> dict[str, Any]:
         """The descriptor of which receiving addresses are made."""
         said = await self.rpc.call("listdescriptors", wallet=self.wallet)
-        try:
+        with readable("a receiving descriptor"):
             found = next(
                 one
                 for one in said["descriptors"]
                 if one["active"] and not one["internal"] and one["desc"].startswith("wpkh(")
             )
             self._descriptor = str(found["desc"])
-        except (KeyError, TypeError, StopIteration) as error:
-            raise NodeSilent("bitcoind: no receiving descriptor that can be read") from error
-        return dict(found)
+            return dict(found)
 
     async def address(self, label: str) -> list[Labelled]:
         outside_call("bitcoin.address")
@@ -195,11 +197,13 @@ class Bitcoind:
 
     async def _labelled(self, label: str) -> list[str]:
         try:
-            return list(await self.rpc.call("getaddressesbylabel", [label], wallet=self.wallet))
+            said = await self.rpc.call("getaddressesbylabel", [label], wallet=self.wallet)
         except NodeRefused as error:
             if error.number == NO_SUCH_LABEL:
                 return []
             raise
+        with readable("addresses"):
+            return [str(text) for text in said]
 
     async def _described(self, texts: Sequence[str]) -> list[Labelled]:
         said = await self.rpc.batch([("getaddressinfo", [text]) for text in texts], wallet=self.wallet)
@@ -207,42 +211,43 @@ class Bitcoind:
         for text, one in zip(texts, said, strict=True):
             if isinstance(one, NodeRefused):
                 raise one
-            if one.get("ismine") and "hdkeypath" in one:
-                place = int(str(one["hdkeypath"]).rsplit("/", 1)[1].rstrip("h'"))
-                found.append(Labelled(text, place, next(iter(one.get("labels", ())), "")))
+            with readable("an address"):
+                if one["ismine"] and "hdkeypath" in one:
+                    place = int(one["hdkeypath"].rpartition("/")[2])
+                    found.append(Labelled(text, place, next(iter(one.get("labels", ())), "")))
         return found
 
     async def made(self) -> int:
         outside_call("bitcoin.made")
         found = await self._receiving()
-        return int(found.get("next_index", found.get("next", 0)))
+        with readable("a receiving descriptor"):
+            return int(found["next_index"])
 
     async def addresses(self, first: int, last: int) -> list[Labelled]:
         outside_call("bitcoin.addresses")
         if not self._descriptor:
             await self._receiving()
-        return await self._described(await self.rpc.call("deriveaddresses", [self._descriptor, [first, last]]))
+        said = await self.rpc.call("deriveaddresses", [self._descriptor, [first, last]])
+        with readable("addresses"):
+            texts = [str(text) for text in said]
+        return await self._described(texts)
 
     async def pending(self, sats_min: int, limit: int) -> list[Pending]:
         outside_call("bitcoin.pending")
         options = {"minimumAmount": bitcoin(sats_min), "maximumCount": limit}
         # it answers when the wallet has taken in the newest block, which takes it long when that is full of payments
         said = await self.rpc.call("listunspent", [0, 0, [], True, options], wallet=self.wallet, timeout_s=WALLET_S)
-        try:
+        with readable("coins"):
             return [
                 Pending(str(one["txid"]), int(one["vout"]), str(one["address"]), sats(one["amount"]))
                 for one in said
-                if "address" in one
+                if one.get("address")  # a script that has one
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise NodeSilent("bitcoind: coins that cannot be read") from error
 
 
 def _header(said: Any) -> Header:
-    try:
+    with readable("a block header"):
         return Header(str(said["hash"]), int(said["height"]), int(said["chainwork"], 16), said["confirmations"] > 0)
-    except (KeyError, TypeError, ValueError) as error:
-        raise NodeSilent("bitcoind: a block header that cannot be read") from error
 
 
 class _News:

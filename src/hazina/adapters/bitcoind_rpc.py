@@ -7,7 +7,8 @@ another one.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -121,6 +122,15 @@ class Rpc:
             return self._cookie.read_text().strip()
         except (OSError, UnicodeDecodeError) as error:  # it has one only while it runs
             raise NodeSilent(f"bitcoind: no cookie in {self._cookie}: {type(error).__name__}") from error
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """An answer of another shape than bitcoind's is no answer."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration) as error:
+        raise NodeSilent(f"bitcoind: {what} that cannot be read") from error
 
 
 def sats(bitcoin: Any) -> int:

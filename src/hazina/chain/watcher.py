@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import psycopg
 import structlog
 
 from hazina.chain import addresses, flow, store
@@ -37,7 +36,8 @@ PENDING_MAX = 2_000
 WAITING_MAX = 500
 SHARE = 5
 """Rest at least so many times as long as a look took: a large wallet must not keep the node busy for us."""
-REST_MAX_S = 60.0
+REST_MIN_S, REST_MAX_S = 0.1, 60.0
+"""However much news there is: a busy network has some ten times a second."""
 LEARN_EVERY = timedelta(minutes=10)
 
 
@@ -57,14 +57,15 @@ class Watcher:
                 trouble = ""
             except (NodeSilent, NodeRefused, NodeUnfit) as error:
                 trouble = f"{type(error).__name__}: {error}"
-            except (psycopg.Error, AssertionError) as error:
+            except Exception as error:  # deposits must be seen, whatever this was: look again
                 trouble = f"{type(error).__name__}: {error}"
                 log.exception("chain_watch_stumbled")
             if trouble != said:
                 log.warning("chain_watch", trouble=trouble or None)
                 said = trouble
-            rest = max(self._parts.policy.poll.total_seconds(), SHARE * (clock.steady() - began))
-            await self._parts.bitcoin.hint(min(rest, REST_MAX_S))
+            least = min(max(SHARE * (clock.steady() - began), REST_MIN_S), REST_MAX_S)
+            await asyncio.sleep(least)
+            await self._parts.bitcoin.hint(max(self._parts.policy.poll.total_seconds() - least, 0))
 
     async def look(self) -> None:
         """Take in what is new.
@@ -82,15 +83,20 @@ class Watcher:
         info = await parts.bitcoin.info()
         if self._learned_at is None:
             await begin(parts, info)
-        async with parts.db.transaction() as tx:
-            await store.note_node(tx, info.height, info.headers, info.catching_up, info.best, parts.clock.now())
+        await _note(parts, info)
         now = parts.clock.steady()
         if self._learned_at is None or now - self._learned_at > LEARN_EVERY.total_seconds():
             await addresses.reconcile(parts)
             self._learned_at = now
         while await take_blocks(parts, info):
             info = await parts.bitcoin.info()
+            await _note(parts, info)
         await take_mempool(parts)
+
+
+async def _note(parts: Parts, info: NodeInfo) -> None:
+    async with parts.db.transaction() as tx:
+        await store.note_node(tx, info.height, info.headers, info.catching_up, info.best, parts.clock.now())
 
 
 async def begin(parts: Parts, info: NodeInfo) -> None:
@@ -112,7 +118,9 @@ async def begin(parts: Parts, info: NodeInfo) -> None:
             )
         async with parts.db.transaction() as tx:
             await store.keep_wallet(tx, parts.bitcoin.wallet, descriptor, parts.clock.now())
-    elif known != (parts.bitcoin.wallet, descriptor):
+    elif known[0] != parts.bitcoin.wallet:
+        raise NodeUnfit(f"The settings name the wallet {parts.bitcoin.wallet}; this bank's is {known[0]}.")
+    elif known[1] != descriptor:
         raise NodeUnfit(
             f"This node has no wallet {known[0]} with the bank's keys. Bring it back from its backup; the bank makes "
             "no new one, because customers pay to addresses of the old."
