@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.adapters.worlds import Played, Real, World
-from tests.real.conftest import network, programs
+from tests.real.conftest import lnd_network, network, programs
 from tests.sandbox.conftest import sandbox, sandbox_process
 from tests.sandbox.process import SandboxProcess
 
@@ -15,7 +15,10 @@ from hazina.adapters.electrum import Electrum
 from hazina.adapters.lnd import Lnd
 from hazina.sandbox.real.network import Network
 
-__all__ = ["lnd", "network", "played", "programs", "real_electrum", "sandbox", "sandbox_process", "world"]
+__all__ = [
+    "lnd", "lnd_network", "network", "played", "programs", "real_electrum", "real_lnd", "sandbox", "sandbox_process",
+    "world",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -41,12 +44,19 @@ async def real_electrum(network: Network) -> AsyncIterator[World]:
     await node.close()
 
 
+@pytest.fixture
+async def real_lnd(lnd_network: Network) -> AsyncIterator[World]:
+    access = lnd_network.bank.access()
+    node = Lnd("lnd-1", access["base_url"], access["macaroon"], tls_pem=access["tls_cert"])
+    yield Real(node, lnd_network)
+    await node.close()
+
+
 @pytest.fixture(params=["sandbox LND", "real Electrum", "real LND"])
 def world(request: pytest.FixtureRequest) -> World:
     """The node under test and its surroundings. Asked for by name, so that the played one starts no real ones."""
-    if request.param == "real LND":
-        if "HAZINA_LND_BINARY" not in os.environ:
-            pytest.skip("no real LND: HAZINA_LND_BINARY names none")
-        pytest.fail("HAZINA_LND_BINARY is set, and nothing here starts an LND yet")
-    found: World = request.getfixturevalue("played" if request.param == "sandbox LND" else "real_electrum")
+    if request.param == "real LND" and "HAZINA_LND_BINARY" not in os.environ:
+        pytest.skip("no real LND: HAZINA_LND_BINARY names none")
+    fixtures = {"sandbox LND": "played", "real Electrum": "real_electrum", "real LND": "real_lnd"}
+    found: World = request.getfixturevalue(fixtures[request.param])
     return found

@@ -12,6 +12,7 @@ from typing import Protocol
 from tests.sandbox.process import SandboxProcess
 
 from hazina.adapters.electrum import Electrum
+from hazina.adapters.lnd import Lnd
 from hazina.kernel import bolt11 as bolt
 from hazina.payments.ports import Lightning, Listing
 from hazina.sandbox.real.network import ROUTER, Network
@@ -85,9 +86,9 @@ class Played:
 
 @dataclass(slots=True)
 class Real:
-    """A real Electrum, and the real Electrum at the other end of its channel."""
+    """A real node, and the real node at the other end of its channel."""
 
-    node: Electrum
+    node: Electrum | Lnd
     network: Network
     rich_msat: int = 20 * 10**8 * SAT
     secrets: dict[bytes, bytes] = field(default_factory=dict)

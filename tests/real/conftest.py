@@ -5,6 +5,7 @@ all tests of a run share."""
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -39,6 +40,18 @@ async def bitcoinds() -> AsyncIterator[tuple[Bitcoind, Bitcoind]]:
 @pytest.fixture(scope="session")
 async def programs() -> Programs:
     return Programs(await asyncio.to_thread(nodes.bitcoind), await asyncio.to_thread(nodes.electrum))
+
+
+@pytest.fixture(scope="session")
+async def lnd_network(programs: Programs) -> AsyncIterator[Network]:
+    """As ``network``, of three LNDs. Only where HAZINA_LND_BINARY names one."""
+    named = Programs(programs.bitcoind, lnd=Path(os.environ["HAZINA_LND_BINARY"]).resolve())
+    folder = Path(tempfile.mkdtemp(prefix="hazina-lnd-"))
+    try:
+        async with running(named, folder) as up:
+            yield up
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
