@@ -16,7 +16,7 @@ import contextvars
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -55,6 +55,8 @@ class Tx:
 
     raw: Raw
     open: bool = True
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What several steps of one transaction would each look up; ends with it."""
 
     async def rows(self, make: Callable[..., T], query: LiteralString, values: Any = None) -> list[T]:
         """Every row, each given to ``make`` by position."""

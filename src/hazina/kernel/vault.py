@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from hazina.kernel.crypto import BadKeys, Keys, PersonKey
 from hazina.kernel.db import Tx
 
 REWRAP_BATCH = 500
+_KEY = "person key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Vault:
     async def new(self, tx: Tx, person_id: UUID) -> PersonKey:
         """A key for somebody who has none."""
         key, name, wrapped = self.keys.new_person(person_id)
+        tx.kept[_KEY, person_id] = key
         await tx.execute(
             "insert into person_key (person_id, kek_id, wrapped) values (%(id)s, %(name)s, %(wrapped)s)",
             {"id": person_id, "name": name, "wrapped": wrapped},
@@ -26,15 +29,21 @@ class Vault:
 
     async def key_of(self, tx: Tx, person_id: UUID) -> PersonKey | None:
         """None: there never was one, or it was destroyed."""
+        if (kept := tx.kept.get((_KEY, person_id))) is not None:
+            return cast(PersonKey, kept)
         found = await tx.one(
             lambda name, wrapped: (name, wrapped),
             "select kek_id, wrapped from person_key where person_id = %(id)s and wrapped is not null",
             {"id": person_id},
         )
-        return None if found is None else self.keys.unwrap(person_id, *found)
+        if found is None:
+            return None
+        key = tx.kept[_KEY, person_id] = self.keys.unwrap(person_id, *found)
+        return key
 
     async def destroy(self, tx: Tx, person_id: UUID) -> bool:
         """For good. False: there was none (any more)."""
+        tx.kept.pop((_KEY, person_id), None)
         query = "update person_key set wrapped = null where person_id = %(id)s and wrapped is not null"
         return await tx.execute(query, {"id": person_id}) == 1
 
