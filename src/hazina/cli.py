@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from hazina.ops.apps_cli import apps_cli
 from hazina.ops.treasury_cli import treasury_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
 
@@ -59,6 +60,7 @@ keys_cli = typer.Typer(
 )
 cli.add_typer(keys_cli)
 cli.add_typer(treasury_cli)
+cli.add_typer(apps_cli)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
 Regtest = Annotated[
     bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")
@@ -165,6 +167,9 @@ def verify(
     nodes: Annotated[
         bool, typer.Option("--nodes", help="And ask the nodes what they have: Lightning, hot and cold wallets.")
     ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="With --nodes: begin anew with what the Lightning nodes have now.")
+    ] = False,
 ) -> None:
     """Derive every balance and every open hold from history, and check each invariant of the books.
 
@@ -183,7 +188,7 @@ def verify(
         if nodes:
             from hazina.ops import nodes as of_nodes
 
-            more = of_nodes.checks(loaded.settings, place)
+            more = of_nodes.checks(loaded.settings, place, anew=anew)
         raise typer.Exit(0 if verify.report(place, more) else 1)
 
 

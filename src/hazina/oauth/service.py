@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from hazina.access import Window
-from hazina.identity import Identity
+from hazina.kernel.audit import Audit
 from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database, Tx
@@ -54,7 +54,7 @@ class OAuth:
 
     db: Database
     clock: Clock
-    identity: Identity
+    audit: Audit
     issuer: str
     keys: Keys
     policy: Policy = field(default_factory=Policy)
@@ -135,8 +135,7 @@ class OAuth:
             await self._audit(tx, user_id, verb, object_)
 
     async def _audit(self, tx: Tx, user_id: UUID | None, verb: str, object_: str, actor: str = "user") -> None:
-        audit = self.identity.audit
-        await audit.record(tx, at=self.clock.now(), actor=actor, user_id=user_id, verb=verb, object=object_)
+        await self.audit.record(tx, at=self.clock.now(), actor=actor, user_id=user_id, verb=verb, object=object_)
 
     # -- apps -----------------------------------------------------------------------------------
     # ``owner_id`` is the customer whose app it is; None is the bank's operators, who see and manage all.

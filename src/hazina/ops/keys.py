@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from hazina.kernel import keyfile
+from hazina.kernel.audit import Audit
+from hazina.kernel.clock import SystemClock
 from hazina.kernel.crypto import BadKeys, Keys
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.vault import Vault
+from hazina.oauth import OAuth
 from hazina.ops import Trouble
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say
@@ -84,11 +87,16 @@ def print_new(settings: Settings, say: Say) -> None:
 
 
 def rewrap(settings: Settings, place: Place, say: Say) -> None:
-    """Bring every person's key under the newest wrapping key, on a live bank."""
+    """Bring every person's key, and the keys that sign tokens, under the newest wrapping key, on a live bank."""
     keys = known(settings)
 
     async def all_of_them(db: Database) -> int:
         vault, done = Vault(keys), 0
+        oauth = OAuth(db, SystemClock(), Audit(vault), settings.origin, keys)
+        try:
+            await oauth.reseal_keys()
+        finally:
+            await oauth.close()
         async with db.transaction() as tx:
             await vault.check(tx)
         while some := await db.again(vault.rewrap):
