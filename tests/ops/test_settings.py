@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hazina.settings import BadSettings, load, redacted
+from hazina.settings import BadSettings, Lnd, load, redacted
 
 
 def write(folder: Path, text: str) -> dict[str, str]:
@@ -100,3 +100,50 @@ def test_no_error_repeats_a_secret() -> None:
     with pytest.raises(BadSettings) as caught:
         load({"HAZINA_LND__BASE_URL": "http://x", "HAZINA_LND__MACAROON": "not-hexadecimal-secret"})
     assert "not-hexadecimal-secret" not in str(caught.value)
+
+
+def test_several_lightning_nodes_by_name(tmp_path: Path) -> None:
+    (tmp_path / "two.macaroon").write_bytes(bytes.fromhex("0201ff"))
+    (tmp_path / "hazina.toml").write_text(f"""
+[lnd]
+base_url = "https://10.0.0.5:8080"
+macaroon = "aa"
+
+[nodes.lnd-2]
+kind = "lnd"
+base_url = "https://10.0.0.6:8080"
+macaroon_file = "{tmp_path / "two.macaroon"}"
+weight = 3
+
+[nodes.kisumu]
+kind = "electrum"
+base_url = "http://127.0.0.1:7777"
+user = "bank"
+password = "secret"
+resting = true
+""")
+    loaded = load({}, data=tmp_path)
+    found = loaded.settings.lightning
+    assert [(one.name, one.kind, one.weight, one.resting) for one in found] == [
+        ("lnd-1", "lnd", 1, False), ("kisumu", "electrum", 1, True), ("lnd-2", "lnd", 3, False),
+    ]  # fmt: skip
+    assert isinstance(found[2], Lnd) and found[2].macaroon.get_secret_value() == "0201ff"
+    assert "secret" not in str(list(redacted(loaded)))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[nodes.a]\nkind = "cln"\nbase_url = "http://x"', "nodes.a"),
+        ('[nodes.a]\nkind = "electrum"\nbase_url = "x"\nuser = "u"\npassword = "p"', "must be an address"),
+        ('[nodes.A]\nkind = "electrum"\nbase_url = "http://x"\nuser = "u"\npassword = "p"', "small letters"),
+        ('[nodes.a]\nkind = "electrum"\nbase_url = "http://x"\nuser = "u"\npassword = "p"\nweight = 0', "weight"),
+        ('[nodes.a]\nkind = "lnd"\nbase_url = "http://x"\nmacaroon = "zz"', "hexadecimal"),
+        ('[lnd]\nbase_url = "http://x"\nmacaroon = "aa"\n[nodes.lnd-1]\nkind = "lnd"\nbase_url = "http://y"\n'
+         'macaroon = "bb"', "the same name"),
+    ],
+)  # fmt: skip
+def test_a_node_that_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "hazina.toml").write_text(text)
+    with pytest.raises(BadSettings, match=said):
+        load({}, data=tmp_path)

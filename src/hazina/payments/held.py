@@ -23,8 +23,9 @@ from hazina.payments.store_nodes import Held
 log = structlog.get_logger("hazina.payments")
 
 LATE, CLOSED = "late", "account closed"
-HELD_FOR = timedelta(days=3)
-"""So long after its expiry an invoice may still hold money that came before."""
+HELD_FOR = timedelta(days=1)
+"""So long after its expiry an invoice is asked about: it may hold money that came before. What it holds longer, while
+the bank is away, the node gives back by itself."""
 ROUND_MAX = 100
 
 

@@ -171,7 +171,7 @@ class Balance:
     pending_out: Msats
     pending_in: Msats
     own: Msats | None = None
-    blur: Msats = Msats(0)
+    blur: Msats = field(default_factory=lambda: Msats(0))
 
 
 @dataclass(frozen=True, slots=True)

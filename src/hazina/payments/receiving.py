@@ -95,7 +95,7 @@ async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invo
         added = await store.add_invoice(tx, invoice)
         if added and wish.take_within_s is not None:
             until = now + timedelta(seconds=wish.take_within_s)
-            await store_nodes.add_held(tx, store_nodes.Held(issued.payment_hash, until))
+            await store_nodes.add_held(tx, store_nodes.Held(issued.payment_hash, until), node, now + life)
     if not added:  # the same external id at the same moment; the node's copy was never shown to anyone
         raise ExternalIdTaken()
     return invoice

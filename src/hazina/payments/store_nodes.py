@@ -58,10 +58,11 @@ class Held:
     refused: str | None = None
 
 
-async def add_held(tx: Tx, held: Held) -> None:
+async def add_held(tx: Tx, held: Held, node: str, expires_at: datetime) -> None:
     await tx.execute(
-        "insert into hold_invoice (payment_hash, take_until) values (%(hash)s, %(until)s)",
-        {"hash": held.payment_hash, "until": held.take_until},
+        """insert into hold_invoice (payment_hash, node, expires_at, take_until)
+        values (%(hash)s, %(node)s, %(expires)s, %(until)s)""",
+        {"hash": held.payment_hash, "node": node, "expires": expires_at, "until": held.take_until},
     )
 
 
@@ -79,7 +80,7 @@ async def held_open(tx: Tx, node: str, since: datetime) -> bool:
     return bool(
         await tx.value(
             """select exists (select from hold_invoice h join invoice i using (payment_hash)
-            where i.node = %(node)s and i.state in (0, 1, 4) and i.expires_at > %(since)s)""",
+            where h.node = %(node)s and h.expires_at > %(since)s and i.state in (0, 1))""",
             {"node": node, "since": since},
         )
     )

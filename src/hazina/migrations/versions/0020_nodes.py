@@ -11,9 +11,12 @@ create index payment_paid_by on payment (node, id desc) where kind = 3 and state
 
 create table hold_invoice (
     payment_hash bytea primary key references invoice (payment_hash),
+    node text not null,
+    expires_at timestamptz not null,
     take_until timestamptz,
     refused text
 );
+create index hold_invoice_young on hold_invoice (node, expires_at);
 comment on table hold_invoice is 'Invoices whose money is held until the bank takes it or gives it back';
 create index invoice_taking on invoice (expires_at) where state = 4;
 comment on column invoice.state is '0 open, 1 closing, 2 paid, 3 cancelled, 4 taking what is held';
