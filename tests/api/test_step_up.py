@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.api.conftest import Json, Person, World
 from hazina.accounts import Level
 from hazina.accounts import store as accounts
 from hazina.identity import FactorKind
+from hazina.kernel.db import Database
 
 PAY = """mutation($input: IntraLedgerUsdPaymentSendInput!) { intraLedgerUsdPaymentSend(input: $input) {
     status errors { message code } } }"""
@@ -100,20 +102,24 @@ async def test_a_hold_is_told_with_its_end(world: World) -> None:
     assert (await pay(amina, juma, 5_000))["data"]["intraLedgerUsdPaymentSend"]["status"] == "SUCCESS"
 
 
-async def test_an_ended_session_closes_its_sockets(world: World) -> None:
-    amina = await world.person()
+async def test_an_ended_session_closes_its_sockets_in_every_process(world: World, program_url: str) -> None:
+    amina, another = await world.person(), Database(program_url, 2)
+    elsewhere = replace(world.bank.identity, db=another)  # knows nothing of the process that holds the socket
+    await another.open()
     updates = "subscription { myUpdates { errors { message } me { id } } }"
     async with world.live({"Authorization": f"Bearer {amina.token}"}) as live:
         await live.subscribe(updates)
         await live.send(type="ping")
         while (await live.hear())["type"] != "pong":
             pass
-        assert await world.bank.identity.revoke_all(UUID(amina.user_id)) == 1
+        assert await elsewhere.revoke_all(UUID(amina.user_id)) == 1
         with pytest.raises(websockets.ConnectionClosed) as closed:
             async with asyncio.timeout(10):
                 while True:
                     await live.hear()
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
+    assert (await amina.post("{ me { id } }")).status_code == 401
+    await another.close()
 
 
 # -- from where ---------------------------------------------------------------------------------
