@@ -8,7 +8,7 @@ from hazina.kernel.errors import Kind, Refusal
 class OnchainUnavailable(Refusal):
     code = "ONCHAIN_UNAVAILABLE"
     kind = Kind.UNAVAILABLE
-    blink = "UNKNOWN_CLIENT_ERROR"
+    blink = "LND_OFFLINE"
     message = "The bank's Bitcoin node is away, or there is none. Nothing was moved."
 
 
