@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import psycopg
+import pytest
 from prometheus_client import generate_latest
 from tests.api.conftest import World
 
@@ -63,6 +64,16 @@ async def test_an_operators_words_are_shown_as_text(world: World) -> None:
     await world.bank.safety.close(Rail.LIGHTNING, by="amina", reason="<b>The node moves.</b>")
     text = (await world.http.get("/status")).text
     assert "&lt;b&gt;The node moves." in text and "<b>The node" not in text
+
+
+@pytest.mark.parametrize("rail", Rail)
+async def test_each_rail_that_is_closed_has_its_words(world: World, rail: Rail) -> None:
+    await world.bank.safety.close(rail, by="I13" if rail is Rail.ONCHAIN else "I1", reason="automatic")
+    for lang in ("en", "sw"):
+        text = (await world.http.get(f"/status?lang={lang}")).text
+        assert WORDS[lang][f"rail_{rail.value}"] in text and WORDS[lang][f"reason_{rail.value}"] in text
+    said = (await world.http.get("/status.json")).json()
+    assert said["services"]["send"] == ("working" if rail is Rail.ONCHAIN else "paused")
 
 
 async def test_figures(world: World) -> None:

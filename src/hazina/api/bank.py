@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hazina.access import ApiKeys
 from hazina.accounts import Accounts
+from hazina.chain import Chain
 from hazina.dealer import Prices
 from hazina.identity import Identity
 from hazina.identity.factors import Factors
@@ -47,6 +48,8 @@ class Bank(Protocol):
     def prices(self) -> Prices: ...
     @property
     def nodes(self) -> Nodes: ...
+    @property
+    def chain(self) -> Chain | None: ...
     @property
     def payments(self) -> Payments: ...
     @property

@@ -126,11 +126,27 @@ async def _services(bank: Bank, report: Report) -> tuple[Service, ...]:
     receiving = "working" if node else "away"
     sending = "slow" if node and await bank.payments.stuck() else receiving
     return (
-        Service("send", "paused" if report.closures else sending),
+        Service("send", "paused" if _closed(report, Rail.LIGHTNING) else sending),
         Service("receive", receiving),
+        *await _onchain(bank, report),
         Service("inside", "working"),
         Service("price", price),
     )
+
+
+async def _onchain(bank: Bank, report: Report) -> tuple[Service, ...]:
+    """Nothing where the bank has no Bitcoin node."""
+    if bank.chain is None:
+        return ()
+    seen = "slow" if await bank.chain.trouble() else "working"
+    return (
+        Service("payouts", "paused" if _closed(report, Rail.ONCHAIN) else seen),
+        Service("deposits", seen),
+    )
+
+
+def _closed(report: Report, rail: Rail) -> bool:
+    return any(one.rail in (rail, Rail.BANK) for one in report.closures)
 
 
 def told(at: datetime) -> str:
