@@ -67,7 +67,7 @@ class App:
             return {}
         return {"authorization": "Basic " + base64.b64encode(f"{self.id}:{self.secret}".encode()).decode()}
 
-    async def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> httpx2.Response:
+    async def post(self, path: str, headers: dict[str, str] | None = None, /, **fields: str) -> httpx2.Response:
         """With the app's secret, or its name where it has none."""
         own = {} if self.secret is not None else {"client_id": self.id}
         return await self.town.http.post(

@@ -171,7 +171,7 @@ async def test_whatever_ends_it_ends_it_at_once(town: Town, end: str) -> None:
     _, _, _, token = await spending(town, "10.00")
     assert (await ask(town, token, ME)).status_code == 200
     async with town.world.bank.db.transaction() as tx:
-        await tx.execute(end)  # type: ignore[arg-type]
+        await tx.execute(end)
     assert (await ask(town, token, ME)).status_code == 401
 
 

@@ -32,9 +32,14 @@ async def signed(threads: Threads, ring: KeyRing, alg: str) -> str:
     return await threads.run(lambda: jwt.encode({"alg": alg}, {"n": 1}, ring.signing(alg), [alg]))
 
 
+async def published_by(threads: Threads, ring: KeyRing) -> KeySet:
+    document: Any = await threads.run(ring.document)
+    return KeySet.import_key_set(document)
+
+
 async def checks(threads: Threads, ring: KeyRing, token: str) -> bool:
     """Does somebody who reads what ``ring`` publishes take the token?"""
-    keys = KeySet.import_key_set(await threads.run(ring.document))
+    keys = await published_by(threads, ring)
     return bool(jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims)
 
 
@@ -46,7 +51,7 @@ async def test_oid_12_no_node_ever_meets_a_key_that_it_cannot_know(threads: Thre
     """Two processes over a year; what somebody outside fetched up to a day ago always checks what is signed now."""
     keys = Keys.fresh()
     one, two = (KeyRing(threads, keys, clock, POLICY) for _ in range(2))
-    outside = KeySet.import_key_set(await threads.run(one.document))
+    outside = await published_by(threads, one)
     kids = set()
     for day in range(0, 366, 3):
         for ring in (one, two) if day % 2 else (two, one):
@@ -55,7 +60,7 @@ async def test_oid_12_no_node_ever_meets_a_key_that_it_cannot_know(threads: Thre
             assert await checks(threads, one, token) and await checks(threads, two, token)
         kids.add(await kid_of(threads, one, "ES256"))
         clock.advance(2 * DAY)
-        outside = KeySet.import_key_set(await threads.run((one if day % 4 else two).document))
+        outside = await published_by(threads, one if day % 4 else two)
         clock.advance(DAY)
     assert len(kids) in (4, 5), "a new one every 90 days"
 

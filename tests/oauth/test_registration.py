@@ -184,9 +184,9 @@ async def test_the_token_of_one_app_opens_no_other(town: Town) -> None:
     one, two = (await register(town)).json(), (await register(town)).json()
     for token in (two["registration_access_token"], "x", one["client_secret"]):
         for method in ("GET", "PUT", "DELETE"):
-            body = {"json": {"client_id": one["client_id"], "redirect_uris": [CALLBACK]}} if method == "PUT" else {}
+            body = {"client_id": one["client_id"], "redirect_uris": [CALLBACK]} if method == "PUT" else None
             headers = {"authorization": f"Bearer {token}"}
-            answer = await town.http.request(method, one["registration_client_uri"], headers=headers, **body)
+            answer = await town.http.request(method, one["registration_client_uri"], headers=headers, json=body)
             assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
     gone = await town.http.get("/oauth/register/client_nobody", headers={"authorization": "Bearer x"})
     assert gone.status_code == 401, "what is not there looks the same"

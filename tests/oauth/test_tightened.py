@@ -252,8 +252,8 @@ async def test_oid_07_introspection_is_no_oracle(town: Town) -> None:
         ({"authorization": "Basic \xff\xfe"}, {}),
         ({"authorization": "Basic !!!"}, {}),
     ):
-        raw, data = {name: value.encode("latin-1") for name, value in headers.items()}, {**fields, "token": "x"}
-        answer = await town.http.post("/oauth/introspect", data=data, headers=raw)
+        raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        answer = await town.http.post("/oauth/introspect", data={**fields, "token": "x"}, headers=raw)
         assert refused(answer, "invalid_client", 401) and "www-authenticate" in answer.headers
     said = {(await other.post("/oauth/introspect", token=token)).text for token in (tokens["access_token"], "nothing")}
     assert said == {'{"active":false}'}
@@ -459,7 +459,7 @@ async def test_at_rest_there_are_only_hashes(town: Town) -> None:
     tokens = await app.tokens(amina, "openid offline_access")
     tables = ("client", "code", "token", "family", "request", "key")
     async with town.world.bank.db.reading() as tx:
-        rows = [await tx.rows(str, f"select t::text from oauth_{name} t") for name in tables]  # type: ignore[arg-type]
+        rows = [await tx.rows(str, f"select t::text from oauth_{name} t") for name in tables]
     kept = "".join(one for table in rows for one in table)
     assert app.id in kept
     for secret in (app.secret, tokens["access_token"], tokens["refresh_token"]):
