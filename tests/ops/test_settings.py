@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,30 @@ def test_a_node_that_cannot_be_is_named(tmp_path: Path, text: str, said: str) ->
     (tmp_path / "hazina.toml").write_text(text)
     with pytest.raises(BadSettings, match=said):
         load({}, data=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('url = "http://n:1"', "needs either user and password, or cookie"),
+        ('url = "http://n:1"\nuser = "u"', "needs either user and password, or cookie"),
+        ('url = "http://n:1"\nuser = "u"\npassword = "p"\ncookie = "/c"', "needs either user and password, or cookie"),
+        ('url = "n:1"\ncookie = "/c"', "must be an address"),
+        ('url = "http://n:1"\ncookie = "/c"\nwallet = "../other"', "bitcoind.wallet"),
+    ],
+)
+def test_a_bitcoin_node_that_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(BadSettings, match=re.escape(said)):
+        load(write(tmp_path, f"[bitcoind]\n{text}\n"))
+
+
+def test_a_bitcoin_node_by_cookie_or_password(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    text = f'[bitcoind]\nurl = "http://n:1/"\nuser = "u"\npassword_file = "{tmp_path}/secret"\nzmq = ["tcp://n:2"]\n'
+    loaded = load(write(tmp_path, text))
+    node = loaded.settings.bitcoind
+    assert node is not None and node.password is not None
+    assert (node.url, node.password.get_secret_value(), node.wallet) == ("http://n:1", "s3cret", "hazina")
+    assert not any("s3cret" in value for _, value, _ in redacted(loaded))
+    cookie = load(write(tmp_path, '[bitcoind]\nurl = "http://n:1"\ncookie = "/var/.cookie"\n')).settings.bitcoind
+    assert cookie is not None and cookie.cookie == Path("/var/.cookie") and cookie.password is None
