@@ -11,11 +11,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import urlencode
 
 LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 
-Ask = Callable[[int], tuple[str, dict[str, Any]]]
-"""For a connection's number: the token it uses and the GraphQL request it sends next."""
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is no GraphQL request."""
+
+    path: str
+    fields: dict[str, str]
+
+
+Ask = Callable[[int], tuple[str, dict[str, Any] | Form]]
+"""For a connection's number: the token it uses (or a whole Authorization header) and the GraphQL request, or the
+form, that it sends next."""
 
 
 @dataclass(slots=True)
@@ -34,11 +45,15 @@ class Measured:
         return statistics.quantiles(self.waits_ms, n=100)[hundredth - 1]
 
 
-def request(host: str, port: int, token: str, body: dict[str, Any]) -> bytes:
-    payload = json.dumps(body).encode()
+def request(host: str, port: int, token: str, body: dict[str, Any] | Form) -> bytes:
+    if isinstance(body, Form):
+        path, kind, payload = body.path, "application/x-www-form-urlencoded", urlencode(body.fields).encode()
+    else:
+        path, kind, payload = "/graphql", "application/json", json.dumps(body).encode()
+    credential = token if " " in token else f"Bearer {token}"
     head = (
-        f"POST /graphql HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\n"
-        f"authorization: Bearer {token}\r\ncontent-length: {len(payload)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: {kind}\r\n"
+        f"authorization: {credential}\r\ncontent-length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload
 
