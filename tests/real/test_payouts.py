@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from tests.real.banking import HOT, Desk, opened
@@ -18,7 +19,7 @@ from hazina.chain.batch import PayoutState
 from hazina.chain.ports import NodeSilent
 from hazina.kernel.db import Database
 from hazina.kernel.ids import new_id
-from hazina.safety import Rail, close
+from hazina.safety import Rail, Safety, close, closures
 from hazina.sandbox.real.bitcoind import Bitcoind
 
 HOUR = timedelta(hours=1)
@@ -241,3 +242,42 @@ async def test_onc_05_dust_is_spent_at_nobodys_cost(desk: Desk) -> None:
     await paid_once(desk, ids)
     await desk.round()
     assert len(await desk.node.rpc("listlockunspent", wallet=HOT)) == 200
+
+
+async def test_coins_that_left_by_another_hand_stop_payouts(desk: Desk) -> None:
+    """A payment by hand, or by a thief; a database from before the last payouts looks the same to the node."""
+    await desk.round()
+    paid = await desk.many(1)
+    await desk.round()
+    await desk.node.rpc("sendtoaddress", await desk.outside(), "0.1", wallet=HOT)
+    waiting = await desk.many(2)
+    await desk.round()
+    assert {(await desk.payout(i)).state for i in waiting} == {PayoutState.QUEUED}
+    async with desk.db.reading() as tx:
+        (closure,) = await closures(tx)
+    assert closure.rail is Rail.ONCHAIN and "1 transactions" in closure.reason
+    safety = Safety(desk.db, desk.clock)
+    for name in ("amina", "baraka"):
+        await safety.add_operator(name, f"{name} and twelve more", by="test")
+        await safety.lift(Rail.ONCHAIN, name, f"{name} and twelve more")
+    await desk.round()
+    await paid_once(desk, [*paid, *waiting])
+
+
+async def test_a_database_from_before_the_last_payouts_pays_nothing_again(
+    desk: Desk, owner_url: str, wipe: bytes
+) -> None:
+    payout_id, address = new_id(), await desk.outside()
+    await desk.submit_as(payout_id, address, 20_000)
+    await desk.round()
+    assert await desk.received(address) == 20_000
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(wipe)
+    await desk.told_height()
+    await desk.submit_as(payout_id, address, 20_000)
+    for _ in range(3):
+        await desk.round()
+    await desk.mine(1)
+    await desk.round()
+    assert await desk.received(address) == 20_000
+    assert (await desk.payout(payout_id)).state is PayoutState.QUEUED

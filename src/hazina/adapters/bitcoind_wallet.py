@@ -30,7 +30,9 @@ from hazina.kernel.db import outside_call
 
 BUILD_S = 120.0
 """Hundreds of inputs take a slow machine its time to choose and sign."""
-NO_SUCH_TX = NO_SUCH_ADDRESS = -5
+NO_SUCH_TX = NO_SUCH_ADDRESS = NO_SUCH_BLOCK = -5
+DEEP = 12
+"""Blocks: what is deeper is told once."""
 WALLET_ERROR = WALLET_EXISTS = -4
 ALREADY_IN_CHAIN = -27
 INVALID_PARAMETER = -8
@@ -154,6 +156,17 @@ class BitcoindWallets:
                 return False
             raise
         return True
+
+    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str]:
+        outside_call("bitcoin.spends")
+        try:
+            said = await self._ask("listsinceblock", since or "", DEEP, wallet=wallet, timeout_s=BUILD_S)
+        except NodeRefused as refused:
+            if refused.number != NO_SUCH_BLOCK or since is None:
+                raise
+            said = await self._ask("listsinceblock", "", DEEP, wallet=wallet, timeout_s=BUILD_S)
+        sent = {one["txid"] for one in said["transactions"] if one["category"] == "send" and not one.get("abandoned")}
+        return sorted(sent), str(said["lastblock"])
 
     async def least_rate(self) -> int:
         outside_call("bitcoin.least_rate")

@@ -347,3 +347,25 @@ async def tip(tx: Tx) -> int | None:
     """Height of the newest block that was scanned for deposits."""
     height: int | None = await tx.value("select max(height) from chain_block")
     return height
+
+
+async def spends_cursor(tx: Tx) -> str | None:
+    block: str | None = await tx.value("select block from chain_spends")
+    return block
+
+
+async def keep_spends(tx: Tx, txids: Sequence[str], block: str, at: datetime) -> list[str]:
+    """Which of these are no version of ours and were not seen before; from now on they were."""
+    await tx.execute(
+        """insert into chain_spends (block) values (%(block)s)
+        on conflict (one) do update set block = excluded.block where chain_spends.block <> excluded.block""",
+        {"block": block},
+    )
+    return await tx.rows(
+        lambda txid: txid,
+        """insert into chain_foreign_spend (txid, seen_at)
+        select txid, %(at)s from unnest(%(txids)s::text[]) as s(txid)
+        where not exists (select 1 from chain_version v where v.txid = s.txid) order by txid
+        on conflict do nothing returning txid""",
+        {"txids": list(txids), "at": at},
+    )

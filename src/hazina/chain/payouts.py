@@ -50,7 +50,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import new_id
 from hazina.kernel.metrics import HOT_WALLET_SHORT, PAYOUT_BATCHES, PAYOUTS_WAITING
-from hazina.safety import Rail, stopping
+from hazina.safety import Rail, close, stopping
 
 log = structlog.get_logger("hazina.chain")
 
@@ -95,6 +95,7 @@ class Payouts:
         for batch in batches:
             await self._guarded(batch, rates)
         await self._look_back()
+        await self._look_for_strange_spends()
         for speed in Speed:
             await self.build(speed, rates[speed])
         await self._measure()
@@ -124,6 +125,24 @@ class Payouts:
         kept = dust | {coin for coin, signed in ours.items() if signed}
         await self.wallets.lock(hot, sorted(there - set(ours) - dust), on=False)
         await self.wallets.lock(hot, sorted(kept - there), on=True)
+
+    async def _look_for_strange_spends(self) -> None:
+        """Coins that left the hot wallet by a transaction that we did not make: a thief has its keys, somebody pays
+        by hand, or the database was put back from a copy that is older than its last payouts, which would be paid
+        again. Nothing more leaves by the chain until two operators have looked."""
+        async with self.db.reading() as tx:
+            since = await store.spends_cursor(tx)
+        txids, block = await self.wallets.spends(self.wallets.hot, since)
+        if not txids and block == since:
+            return
+        now = self.clock.now()
+        async with self.db.transaction() as tx:
+            strange = await store.keep_spends(tx, txids, block, now)
+            if strange:
+                reason = f"Coins left the hot wallet by {len(strange)} transactions that the bank did not make."
+                await close(tx, Rail.ONCHAIN, by="the hot wallet's own list", reason=reason, at=now)
+        if strange:
+            log.error("strange_spends", txids=strange[:20], count=len(strange))
 
     async def _measure(self) -> None:
         async with self.db.reading() as tx:

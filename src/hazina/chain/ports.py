@@ -275,6 +275,11 @@ class Wallets(Protocol):
         """None: the wallet has never seen it."""
         ...
 
+    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str]:
+        """Transactions by which the wallet's coins left it, since a block (None: since ever), and the block to ask
+        from the next time: deep enough that what comes before it stays."""
+        ...
+
     async def least_rate(self) -> int:
         """What the mempool asks for at least now."""
         ...

@@ -87,6 +87,18 @@ create index chain_payout_queued on chain_payout (speed, created_at) where state
 """
 
 WALLETS = """
+create table chain_spends (
+    one boolean primary key default true check (one),
+    block text not null
+);
+comment on table chain_spends is 'Up to this block the hot wallet''s own spends were held against ours';
+
+create table chain_foreign_spend (
+    txid text primary key,
+    seen_at timestamptz not null
+);
+comment on table chain_foreign_spend is 'Transactions that spend the hot wallet''s coins and that the bank did not make';
+
 create table chain_cold (
     id uuid primary key,
     name text not null unique,
@@ -171,7 +183,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
-        drop table chain_draft; drop table chain_cold; drop table chain_payout;
+        drop table chain_draft; drop table chain_cold; drop table chain_foreign_spend; drop table chain_spends; drop table chain_payout;
         drop table chain_coin; drop table chain_version; drop table chain_batch;
         drop function chain_version_keeps(); drop function chain_payout_keeps(); drop function chain_refuse()
         """
