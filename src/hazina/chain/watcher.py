@@ -110,13 +110,15 @@ async def begin(parts: Parts, info: NodeInfo) -> None:
     descriptor = await parts.bitcoin.open_wallet(make=known is None)
     if known is None:
         assert descriptor is not None, "it was made"
-        if cursor is None and await parts.bitcoin.made():
-            raise NodeUnfit(
-                f"The wallet {parts.bitcoin.wallet} on this node has given out addresses that this bank does not know: "
-                "it is another bank's. Name another in the settings ([bitcoind] wallet), or bring back this bank's "
-                "database."
-            )
+        given_out = await parts.bitcoin.made()
         async with parts.db.transaction() as tx:
+            # another process may have begun meanwhile, and given out addresses: then they are the bank's
+            if given_out and cursor is None and await store.wallet(tx) is None:
+                raise NodeUnfit(
+                    f"The wallet {parts.bitcoin.wallet} on this node has given out addresses that this bank does not "
+                    "know: it is another bank's. Name another in the settings ([bitcoind] wallet), or bring back this "
+                    "bank's database."
+                )
             await store.keep_wallet(tx, parts.bitcoin.wallet, descriptor, parts.clock.now())
     elif known[0] != parts.bitcoin.wallet:
         raise NodeUnfit(f"The settings name the wallet {parts.bitcoin.wallet}; this bank's is {known[0]}.")
