@@ -12,7 +12,10 @@ import httpx2
 
 @dataclass
 class Form:
+    """``hidden``: shown by a script only."""
+
     action: str
+    hidden: bool = False
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
@@ -25,7 +28,7 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(said["action"]))
+            self.forms.append(Form(said["action"], "hidden" in said))
         elif tag == "input" and self.forms and said.get("name") and "disabled" not in said:
             if said.get("type") == "checkbox":
                 if "checked" in said:
@@ -39,8 +42,9 @@ class _Forms(HTMLParser):
 def form_of(answer: httpx2.Response) -> Form:
     found = _Forms()
     found.feed(answer.text)
-    assert len(found.forms) == 1, answer.text
-    return found.forms[0]
+    shown = [form for form in found.forms if not form.hidden]
+    assert len(shown) == 1, answer.text
+    return shown[0]
 
 
 def query_of(uri: str) -> dict[str, str]:

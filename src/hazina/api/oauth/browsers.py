@@ -17,6 +17,7 @@ from hazina.api.pages import Pages, Visitor
 from hazina.api.pages.kernel import WORDS, language, read_form
 from hazina.api.pages.login import Destination, Login
 from hazina.api.pages.serving import Show, page
+from hazina.api.pages.ways import Ways
 from hazina.oauth import SPENDING, Ask, Decision, Ended, LogIn, Redirect, Step, Stop, fields_of, typed_user_code
 from hazina.oauth import shown_user_code as shown_code
 
@@ -28,12 +29,14 @@ ANSWER_PATH = "/oauth/authorize/"
 
 def routes(bank: Bank, pages: Pages) -> list[Route]:
     here = Browsers(bank, pages)
+    login = Login(pages, here.leads)
 
     def at(path: str, show: Show, *methods: str) -> Route:
         return Route(path, page(pages, _unless_too_many(pages, show)), methods=list(methods))
 
     return [
-        *Login(pages, here.leads).routes(),
+        *login.routes(),
+        *Ways(login).routes(),
         at("/oauth/authorize", here.authorize, "GET"),
         at("/oauth/authorize", here.by_get, "POST"),
         at("/oauth/authorize/{key}", here.resume, "GET"),

@@ -22,7 +22,7 @@ from hazina.oauth import Malformed, fields_of
 
 HERE = Path(__file__).parent
 WORDS: dict[str, dict[str, str]] = json.loads((HERE / "words.json").read_text())
-STYLES = ("tokens.css", "pages.css")
+FILES = {"tokens.css": "text/css", "pages.css": "text/css", "ways.js": "text/javascript"}
 FORM_BYTES_MAX = 20_000
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -40,15 +40,15 @@ class Pages:
         )
 
     def routes(self) -> list[Route]:
-        return [Route(f"/pages/{name}", self._style(HERE / name)) for name in STYLES]
+        return [Route(f"/pages/{name}", self._file(HERE / name, kind)) for name, kind in FILES.items()]
 
-    def _style(self, file: Path) -> Any:
+    def _file(self, file: Path, kind: str) -> Any:
         content = file.read_bytes()
 
-        async def style(_: Request) -> Response:
-            return Response(content, media_type="text/css", headers={"cache-control": "max-age=3600"})
+        async def serve(_: Request) -> Response:
+            return Response(content, media_type=kind, headers={"cache-control": "max-age=3600"})
 
-        return style
+        return serve
 
     # -- showing --------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class Login:
 
     async def begin(self, request: Request, visitor: Visitor) -> Response:
         wanted = local_path(request.query_params.get("next"))
-        return await self._ask(request, visitor, "login.html", wanted, phone=request.query_params.get("hint", "")[:40])
+        return await self.ask(request, visitor, "login.html", wanted, phone=request.query_params.get("hint", "")[:40])
 
     async def send(self, request: Request, visitor: Visitor) -> Response:
         fields = await self.pages.form(request, visitor)
@@ -56,8 +56,8 @@ class Login:
         try:
             await self.bank.factors.phones.request_code(phone, "SMS", client_ip(request), None)
         except Refusal as no:
-            return await self._ask(request, visitor, "login.html", wanted, no, phone=phone[:40])
-        return await self._ask(request, visitor, "code.html", wanted, phone=phone)
+            return await self.ask(request, visitor, "login.html", wanted, no, phone=phone[:40])
+        return await self.ask(request, visitor, "code.html", wanted, phone=phone)
 
     async def check(self, request: Request, visitor: Visitor) -> Response:
         fields = await self.pages.form(request, visitor)
@@ -67,7 +67,7 @@ class Login:
                 phone, fields.get("code", ""), ip=client_ip(request), agent=request.headers.get("user-agent")
             )
         except Refusal as no:
-            return await self._ask(request, visitor, "code.html", wanted, no, phone=phone)
+            return await self.ask(request, visitor, "code.html", wanted, no, phone=phone)
         return await self.entered(visitor, logged_in, wanted)
 
     async def entered(self, before: Visitor, logged_in: LoggedIn, wanted: str) -> Response:
@@ -79,7 +79,7 @@ class Login:
         return response
 
     async def second(self, request: Request, visitor: Visitor) -> Response:
-        return await self._ask(request, visitor, "second.html", local_path(request.query_params.get("next")))
+        return await self.ask(request, visitor, "second.html", local_path(request.query_params.get("next")))
 
     async def check_second(self, request: Request, visitor: Visitor) -> Response:
         """The token that the browser has opens everything from now on."""
@@ -92,10 +92,10 @@ class Login:
                 visitor.token, fields.get("code", ""), ip=client_ip(request), agent=request.headers.get("user-agent")
             )
         except Refusal as no:
-            return await self._ask(request, visitor, "second.html", wanted, no)
+            return await self.ask(request, visitor, "second.html", wanted, no)
         return self.pages.go(wanted)
 
-    async def _ask(
+    async def ask(
         self, request: Request, visitor: Visitor, template: str, wanted: str, no: Refusal | None = None, **values: str
     ) -> Response:
         """A page with one form; again, and with what was wrong, after a refusal."""
@@ -123,4 +123,11 @@ ERRORS = {
     "PHONE_NOT_SERVED": "error_phone",
     "SMS_UNAVAILABLE": "error_sms",
     "CAPTCHA_FAILED": "error_captcha",
+    "INVALID_EMAIL": "error_email",
+    "EMAIL_CODE_WRONG": "error_wrong_code",
+    "NOT_PROVED_YET": "error_wallet_waits",
+    "ATTEMPT_OVER": "error_over",
+    "NOT_REGISTERED": "error_nobody",
+    "KEY_UNKNOWN": "error_nobody",
+    "PASSKEY_UNKNOWN": "error_nobody",
 }

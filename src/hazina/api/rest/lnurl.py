@@ -3,7 +3,9 @@
 ``POST /auth/lnurl/challenge`` takes ``purpose?`` and answers ``{"id", "lnurl", "keyauth", "qr", "expiresAt"}``: the
 link in both forms, and as a QR code (SVG). The page shows it and asks ``POST /auth/lnurl/login`` with ``id`` (and
 ``name?``; ``wait``, up to 25 seconds, holds the answer until the wallet has called): ``{"status": "WAITING"}`` with
-status 202, or what ``proofs`` has for whoever is in. Only the browser that asked gets it, once.
+status 202, or what ``proofs`` has for whoever is in. Only the browser that asked gets it, once. ``POST
+/auth/lnurl/wait`` takes the same and only says ``ANSWERED`` or ``WAITING``: for second proofs (``step_up``), whose
+answer is the ``id``.
 
 Wallets call ``GET /auth/lnurl/callback``. What they read is always status 200 with ``{"status": "OK"}`` or
 ``{"status": "ERROR", "reason"}``, from any origin: some hide the reason behind any other status.
@@ -15,10 +17,8 @@ Wallets call ``GET /auth/lnurl/callback``. What they read is always status 200 w
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable
 
-import segno
 from psycopg import OperationalError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from hazina.api.bank import Bank
 from hazina.api.credentials import client_ip
+from hazina.api.qr import qr_svg
 from hazina.api.rest.auth import Fields, text_of
 from hazina.api.rest.proofs import EVERY, STATUS, Asked, endpoint, finish
 from hazina.identity import FactorKind
@@ -38,15 +39,6 @@ WAIT_MAX_S = 25
 HANDLE_MAX = 100
 HODLXXI = "/api/lnurl-auth"
 WALLETS = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"])
-
-
-def qr_svg(text: str) -> str:
-    """A QR code as an SVG image, dark on light, with its quiet zone."""
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out, kind="svg", xmldecl=False, omitsize=True, border=4, dark="#000", light="#fff"
-    )
-    return out.getvalue().decode()
 
 
 # -- the browser --------------------------------------------------------------------------------
@@ -67,17 +59,21 @@ async def challenge(asked: Asked) -> Fields:
 
 async def login(asked: Asked) -> Fields | Response:
     handle = _handle(text_of(asked.fields, "id"))
-    wait = asked.fields.get("wait") or 0
-    if type(wait) is not int or not 0 <= wait <= WAIT_MAX_S:
-        raise InvalidInput(f'The field "wait" is a number of seconds up to {WAIT_MAX_S}.')
-    if not await _answered(asked, handle, wait):
+    if not await _answered(asked, handle):
         return JSONResponse({"status": "WAITING"}, 202)
     linking = Purpose.ENTER if asked.caller is None else Purpose.LINK
     spend = await asked.may_link(linking, FactorKind.LNURL)
     return await finish(asked, await asked.bank.proofs.collect_wallet(asked.asker, handle, asked.name()), spend)
 
 
-async def _answered(asked: Asked, handle: str, wait_s: int) -> bool:
+async def wait(asked: Asked) -> Fields:
+    return {"status": "ANSWERED" if await _answered(asked, _handle(text_of(asked.fields, "id"))) else "WAITING"}
+
+
+async def _answered(asked: Asked, handle: str) -> bool:
+    wait_s = asked.fields.get("wait") or 0
+    if type(wait_s) is not int or not 0 <= wait_s <= WAIT_MAX_S:
+        raise InvalidInput(f'The field "wait" is a number of seconds up to {WAIT_MAX_S}.')
     with asked.bank.hub.follow([wallet_key_of(handle)]) as news:
         if await asked.bank.proofs.wallet_subject(asked.asker, handle) is not None:
             return True
@@ -185,6 +181,7 @@ def routes(bank: Bank) -> list[Route]:
     return [
         Route("/auth/lnurl/challenge", endpoint(bank, challenge), methods=["POST"]),
         Route("/auth/lnurl/login", endpoint(bank, login), methods=["POST"]),
+        Route("/auth/lnurl/wait", endpoint(bank, wait), methods=["POST"]),
         wallets("/auth/lnurl/callback", callback),
         Route(f"{HODLXXI}/create", endpoint(bank, create), methods=["POST"]),
         wallets(f"{HODLXXI}/params", params),
