@@ -112,8 +112,13 @@ class Identity:
         kept in clear. Raises crypto.BadKeys."""
         async with self.db.transaction() as tx:
             await self.vault.check(tx)
-        while await self.db.again(self._seal_phones):
+        while await self.db.again(self._seal_phones) or await self._phones_left():
             pass
+
+    async def _phones_left(self) -> bool:
+        """Another process may be at the last ones."""
+        async with self.db.reading() as tx:
+            return await store.any_phone_to_move(tx)
 
     async def _seal_phones(self, tx: Tx) -> int:
         found = await store.phones_to_move(tx, MOVE_BATCH)

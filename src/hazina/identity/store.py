@@ -160,8 +160,13 @@ async def drop_factors(tx: Tx, user_id: UUID) -> None:
 
 
 async def phones_to_move(tx: Tx, limit: int) -> list[tuple[UUID, str]]:
-    query = "select person_id, phone from phone_to_move order by person_id limit %(n)s for update skip locked"
+    query = "select person_id, phone from phone_to_move order by person_id limit %(n)s for update"
     return await tx.rows(lambda id_, phone: (id_, phone), query, {"n": limit})
+
+
+async def any_phone_to_move(tx: Tx) -> bool:
+    found: bool = await tx.value("select exists (select from phone_to_move)")
+    return found
 
 
 async def phone_moved(tx: Tx, user_id: UUID) -> None:

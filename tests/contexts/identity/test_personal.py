@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -160,8 +161,8 @@ async def test_phones_of_an_older_revision_are_sealed_at_the_start(
     await db.open()
     try:
         identity = Identity(db, clock, phones.sms, KEYS)
-        await identity.open_keys()
-        await identity.open_keys()
+        several = [Identity(db, clock, phones.sms, KEYS) for _ in range(3)]
+        await asyncio.gather(*(one.open_keys() for one in several))  # processes that start together
         async with db.transaction() as tx:
             assert await tx.value("select count(*) from factor") == 3
             user = await identity.user_by_phone(tx, "+254712345671")
