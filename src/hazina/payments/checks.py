@@ -244,6 +244,6 @@ async def verify(tx: Tx, now: datetime) -> list[Check]:
 async def checks_since(tx: Tx, look: Recent, now: datetime) -> list[Check]:
     """The same over what ``look`` covers. ``tx``: one snapshot."""
     first, last = ids_between(look.since - SLACK, look.until + SLACK)
-    values = {**look.values(), "fresh": now - LIMITS_KEPT, "first": first, "last": last}
+    values = {**look.values(), "now": now, "fresh": now - LIMITS_KEPT, "first": first, "last": last}
     touched = await tx.rows(lambda id_: id_, TOUCHED, values)
     return await run(tx, RECENT, {**values, "touched": touched})

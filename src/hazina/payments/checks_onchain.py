@@ -10,6 +10,8 @@ from typing import LiteralString
 
 from hazina.kernel.checks import Invariant, Scan
 
+PLACE: LiteralString = "coalesce((select place::bigint from cursor where reader = 'chain'), 0)"
+
 DEPOSITS: LiteralString = """
     select d.txid, d.vout, d.state, d.sats, d.credit_sats, d.owed_msat, b.coins, b.owed, b.fees,
            b.coins = case d.state when 1 then d.sats else 0 end * 1000 as booked,
@@ -78,17 +80,64 @@ WITHDRAWAL_RULES = (
     ),
 )
 
+# What the chain told and was booked. The newest word on an output's depth decides.
+TOLD: LiteralString = """
+    select d.txid, d.vout, d.state, e.kind, (d.state = 1) = (e.kind is not distinct from 3) as followed
+      from deposit d
+      left join (select distinct on (body->>'txid', body->>'vout') body->>'txid' as txid,
+                        (body->>'vout')::int as vout, kind
+                   from chain_event where kind in (3, 4) and seq <= {place}
+                  order by body->>'txid', body->>'vout', seq desc) e
+        on e.txid = encode(d.txid, 'hex') and e.vout = d.vout
+""".replace("{place}", PLACE)
+TOLD_RULES = (Invariant("deposit-told", "Each deposit stands as the chain last told of it.", "followed is not true"),)
+
+OUTPUTS: LiteralString = """
+    select o.txid, o.vout, o.state, d.state as deposit_state, o.sats, d.sats as deposit_sats,
+           case o.state when 3 then d.txid is null
+                else (o.state = 1) = (d.state is not distinct from 1)
+                     and coalesce(d.sats, o.sats) = o.sats end as booked
+      from chain_output o
+      left join deposit d on d.txid = decode(o.txid, 'hex') and d.vout = o.vout
+     where not exists (select from chain_event e where e.seq > {place} and e.body->>'txid' = o.txid)
+""".replace("{place}", PLACE)
+OUTPUTS_RULES = (
+    Invariant(
+        "output-credited", "Each output that the chain has settled is a deposit that was booked.", "booked is not true"
+    ),
+)
+
+# What waits: news that nobody books, a payout that is neither sent nor given back.
+WAITING: LiteralString = """
+    select e.seq, e.kind, e.at, e.at < %(now)s::timestamptz - interval '10 minutes' as late
+      from chain_event e where e.seq > {place} order by e.seq limit 1
+""".replace("{place}", PLACE)
+WAITING_RULES = (Invariant("events-booked", "What the chain tells is booked within ten minutes.", "late"),)
+QUEUED: LiteralString = """
+    select p.id as payment_id, p.state, p.created_at,
+           p.created_at < %(now)s::timestamptz - case p.state
+               when 0 then interval '30 hours' else interval '15 days' end as late
+      from payment p where p.kind = 6 and p.state < 2
+"""
+QUEUED_RULES = (
+    Invariant("payout-waits", "Each withdrawal is sent or given back within a day, and arrives in two weeks.", "late"),
+)
+
 BOOKED_SINCE: LiteralString = """
     where (d.txid, d.vout) in (
         select decode(t.meta->>'txid', 'hex'), (t.meta->>'vout')::int from ledger.txn t
          where t.at >= %(since)s and t.kind in (7, 8, 21))
 """
 ALL = (
+    Scan(TOLD, TOLD_RULES),
+    Scan(OUTPUTS, OUTPUTS_RULES),
     Scan(DEPOSITS, DEPOSIT_RULES),
     Scan(OUTPUTS_OWNED, OUTPUT_RULES),
     Scan(WITHDRAWALS, WITHDRAWAL_RULES),
 )
 RECENT = (
+    Scan(WAITING, WAITING_RULES),
+    Scan(QUEUED, QUEUED_RULES),
     Scan(DEPOSITS + BOOKED_SINCE, DEPOSIT_RULES),
     Scan(OUTPUTS_OWNED + " and t.at >= %(since)s", OUTPUT_RULES),
     Scan(WITHDRAWALS + " and p.id = any(%(touched)s)", WITHDRAWAL_RULES),

@@ -186,12 +186,14 @@ class DustAmount(Refusal):
 class FeeTooHigh(Refusal):
     code = "FEE_TOO_HIGH"
     kind = Kind.CONFLICT
+    blink = "ONCHAIN_FEE_ESTIMATION_ERROR"
     message = "The miners' fee is too high for this amount at present. Nothing was moved."
 
 
 class QuoteExpired(Refusal):
     code = "QUOTE_EXPIRED"
     kind = Kind.CONFLICT
+    blink = "ONCHAIN_FEE_ESTIMATION_ERROR"
     message = "The fee has risen since it was shown. Look at the new one, and send again. Nothing was moved."
 
 

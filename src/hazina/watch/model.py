@@ -91,9 +91,10 @@ INVARIANTS = (
     ),
     Invariant(
         "I9", "Nothing hangs",
-        "No payment waits for more than ten minutes without money on its way.",
-        "every minute, by asking the node",
-        ("no-orphan-pending",),
+        "No payment waits for more than ten minutes without money on its way; what the chain tells is booked, and"
+        " each withdrawal is sent or given back.",
+        "every minute, by asking the node, and by the age of what waits for the chain",
+        ("no-orphan-pending", "events-booked", "payout-waits"),
     ),
     Invariant(
         "I10", "Dollars are hedged", "Dollars owed and the hedge stay within a band.", "nothing yet", (),
@@ -117,7 +118,10 @@ INVARIANTS = (
         "Each output that settled is in the books once, each reversed one not at all; each posting of coins has its"
         " output, payout or transfer.",
         "the place in the chain's log moves in the commit that books; every minute for what was booked; all at night",
-        ("deposit-booked", "deposit-shared", "posting-has-output", "withdrawal-booked"), Rail.ONCHAIN,
+        (
+            "deposit-booked", "deposit-shared", "deposit-told", "output-credited", "posting-has-output",
+            "withdrawal-booked",
+        ), Rail.ONCHAIN,
     ),
 )  # fmt: skip
 BY_CHECK = {check: one for one in INVARIANTS for check in one.checks}

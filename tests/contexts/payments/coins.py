@@ -14,6 +14,7 @@ from hazina.chain import EventKind, FeeRate, Output, PayoutNews, Speed, Transfer
 from hazina.chain.store import emit, keep_rates
 from hazina.kernel.addresses import segwit
 from hazina.kernel.bolt11 import Network
+from hazina.kernel.checks import Check
 from hazina.kernel.paging import Page
 from hazina.ledger import BANK
 from hazina.payments import Line, Payments
@@ -87,11 +88,13 @@ class Coins:
     async def pending(self, person: Person) -> list[Line]:
         return await self.payments.pending_deposits(person.caller, None)
 
+    async def checks(self) -> list[Check]:
+        async with self.whole.bank.db.transaction() as tx:
+            return [*await ledger.verify(tx), *await payments.verify(tx, self.whole.clock.now())]
+
     async def proven(self) -> None:
         """Everything that must hold, does."""
-        async with self.whole.bank.db.transaction() as tx:
-            checks = [*await ledger.verify(tx), *await payments.verify(tx, self.whole.clock.now())]
-        assert [(one.name, one.offending) for one in checks if not one.ok] == []
+        assert [(one.name, one.offending) for one in await self.checks() if not one.ok] == []
 
 
 def rows(lines: list[Line]) -> list[tuple[str, int, int, str]]:

@@ -7,16 +7,21 @@ import asyncio
 import random
 import secrets
 from dataclasses import replace
+from typing import LiteralString
 from uuid import uuid4
 
+import psycopg
 import pytest
 from tests.contexts.payments.coins import FEE, Coins, rows
 from tests.contexts.whole import Person
 
 from hazina import payments
-from hazina.chain import EventKind, OnchainUnavailable, TransferNews
+from hazina.chain import EventKind, OnchainUnavailable, PayoutNews, TransferNews
+from hazina.kernel.addresses import segwit
+from hazina.kernel.bolt11 import Network
+from hazina.kernel.money import Msats
 from hazina.ledger import BANK
-from hazina.payments import Direction, Via
+from hazina.payments import Direction, SendOnchain, Via
 
 
 async def test_a_deposit_is_shown_then_credited_less_its_fee(coins: Coins, anna: Person) -> None:
@@ -217,3 +222,38 @@ async def test_an_address_is_only_for_bitcoin_and_needs_a_node(coins: Coins, ann
         await coins.payments.address(anna.caller, anna.usd.id)
     with pytest.raises(OnchainUnavailable):
         await coins.whole.bank.payments.address(anna.caller, anna.btc.id)
+
+
+@pytest.mark.parametrize(
+    ("harm", "noticed"),
+    [
+        ("update deposit set state = 0", {"deposit-booked", "deposit-told", "deposit-shared"}),
+        ("update deposit set sats = sats + 1, fee_sats = fee_sats + 1", {"deposit-booked"}),
+        ("update deposit set txns = '{}'", {"deposit-booked", "deposit-shared", "posting-has-output"}),
+        ("update deposit set owed_msat = 1", {"deposit-shared"}),
+        ("delete from deposit", {"posting-has-output"}),
+        ("insert into chain_output select encode(txid, 'hex'), vout + 1, address, wallet_id, sats, 1, 2, false, 9,"
+         " now(), now() from deposit", {"output-credited"}),
+        ("delete from chain_event where kind = 3", {"deposit-told"}),
+        ("update line set fee = 0 where address is not null", {"line-agrees"}),
+        ("update withdrawal set miner_sats = miner_sats + 1", {"withdrawal-booked"}),
+        ("update withdrawal set txns = '{}'", {"withdrawal-booked", "posting-has-output"}),
+        ("delete from withdrawal", {"withdrawal-booked", "posting-has-output"}),
+    ],
+)  # fmt: skip
+async def test_what_is_harmed_is_noticed(
+    coins: Coins, anna: Person, owner_url: str, harm: LiteralString, noticed: set[str]
+) -> None:
+    """Each check can fail."""
+    await coins.rates(2)
+    await coins.settle(coins.output(anna, 200_000))
+    wish = SendOnchain(anna.btc.id, segwit(0, b"2" * 20, Network.REGTEST), Msats.from_sats(50_000))
+    await coins.payments.send_onchain(anna.caller, wish)
+    ((payout_id, _, _, fee),) = await coins.payouts()
+    await coins.book(EventKind.PAYOUT_BROADCAST, PayoutNews(payout_id, secrets.token_hex(32), 0, fee + 9))
+    await coins.proven()
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("set session_replication_role = replica")
+        owner.execute(harm)
+    found = {one.name for one in await coins.checks() if not one.ok}
+    assert noticed <= found, found
