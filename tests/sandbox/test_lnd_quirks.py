@@ -156,3 +156,9 @@ async def test_an_expiry_over_a_year(sandbox: SandboxProcess) -> None:
     answer = await sandbox.raw("POST", "/v1/invoices", body={"value": "1", "expiry": "31536001"})
     text = "expiry of 3.1536001e+07 seconds greater than max expiry of 3.1536e+07 seconds"
     assert (answer.status, answer.json()["message"]) == (500, text)
+
+
+async def test_text_where_a_number_belongs_is_told_with_its_place(sandbox: SandboxProcess) -> None:
+    answer = await sandbox.raw("POST", "/v1/invoices", body={"value": "abc"})
+    said = {"code": 3, "message": 'proto: (line 1:10): invalid value for int64 type: "abc"', "details": []}
+    assert (answer.status, answer.json()) == (400, said)

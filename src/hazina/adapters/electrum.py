@@ -50,6 +50,7 @@ INFO_S = 5.0
 TAKEN_S = 10.0
 """Electrum answers a payment when it has ended; that it began is seen sooner in its list."""
 LISTEN_S = 60.0
+LISTENED_MAX = 40
 LOOK_S = 0.05
 POLL_S = 1.0
 RENEW_S = 900.0
@@ -260,6 +261,8 @@ class Electrum:
             answered = call.done()
             known = await self.outgoing(says.payment_hash)
             if known.state is not OutgoingState.UNKNOWN:
+                if len(self._calls) > LISTENED_MAX:
+                    call.cancel()  # it goes on; only why it may fail is not heard
                 return Accepted()
             if answered:
                 error = call.exception()

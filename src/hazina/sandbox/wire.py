@@ -154,7 +154,18 @@ def read_message(body: bytes, **kinds: str) -> Object:
         if name not in kinds:
             at = max(body.find(f'"{name}"'.encode("utf-8", "replace")), 0) + 1
             raise LndError(f'proto: (line 1:{at}): unknown field "{name}"', BAD_ARGUMENT, bare=True)
-    return {name: _value(found.get(name), kind, name) for name, kind in kinds.items()}
+    try:
+        return {name: _value(found.get(name), kind, name) for name, kind in kinds.items()}
+    except _NoNumber as wrong:
+        told = re.search(rf'"{wrong.name}"\s*:\s*'.encode(), body)
+        place = f"(line 1:{told.end() + 1})" if told else "(line 1:1)"
+        raise LndError(f"proto: {place}: invalid value for int64 type: {wrong}", BAD_ARGUMENT, bare=True) from None
+
+
+class _NoNumber(Exception):
+    def __init__(self, name: str, value: Any) -> None:
+        super().__init__(json.dumps(value)[:80])
+        self.name = name
 
 
 def _raise(name: str) -> None:
@@ -182,7 +193,7 @@ def _value(value: Any, kind: str, name: str) -> Any:
             value = int(value)
         if type(value) is int and -INT64_MAX <= value <= INT64_MAX:
             return value
-        raise LndError(f"proto: invalid value for int64 type: {json.dumps(value)[:80]}", BAD_ARGUMENT, bare=True)
+        raise _NoNumber(name, value)
     if kind == "ints" and isinstance(value, list):
         return [_value(item, "int", name) for item in value]
     if kind == "bytes" and isinstance(value, str):
