@@ -422,8 +422,16 @@ async def test_every_key_can_confirm(world: World, browser: Browser) -> None:
     step = await asked("lnurl", "lnurl")
     begun = await browser.post("step-up/begin", **step)
     assert not await proves(step, begun["id"])
+    assert await browser.post("lnurl/wait", id=begun["id"]) == {"status": "WAITING"}
     assert await call(world, wallet.answer(begun["lnurl"], action="auth")) == {"status": "OK"}
+    assert await browser.post("lnurl/wait", id=begun["id"]) == {"status": "ANSWERED"}
+    assert await Browser(browser.http).refused("lnurl/wait", id=begun["id"]) == (401, "ATTEMPT_OVER")
     assert await proves(step, begun["id"])
+
+    step = await asked("lnurl", "lnurl")
+    begun = await browser.post("step-up/begin", **step)
+    await call(world, wallet.answer(begun["lnurl"], action="auth"))
+    assert await browser.refused("lnurl/login", id=begun["id"]) == (401, "ATTEMPT_OVER"), "it confirms, nothing else"
 
     async with world.bank.db.transaction() as tx:
         await links.link(tx, user_id, FactorKind.NOSTR, nostr.pubkey)

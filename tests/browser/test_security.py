@@ -134,6 +134,30 @@ async def test_a_passkey_is_added_used_as_second_proof_and_the_phone_removed(peo
     person.excuse("403")
 
 
+async def test_what_a_wallet_opened_pays_much_only_when_it_confirms(people_at_home: People, outside: Outside) -> None:
+    """A QR code can be relayed, so such a session sends little by itself (USD 50)."""
+    wallet, payee = Wallet(), await (await people_at_home("payee_of_much")).start()
+    payer = await people_at_home("payer_of_much")
+    await payer.open()
+    await payer.page.get_by_role("button", name="Log in with a Lightning wallet").click()
+    await expect(payer.page.get_by_role("img", name="QR code to log in with a wallet")).to_be_visible()
+    await scan(payer.page, wallet)
+    await payer.page.get_by_role("button", name="Later").click()
+    assert (await outside.pay(await payer.request(), 300_000))["status"] == "SUCCEEDED"
+    await payer.open("/receive")
+    await payer.choose(payee.name)
+    await payer.type_amount("60")
+    await payer.slide()
+    sheet = payer.page.get_by_role("dialog", name="Confirm that it is you")
+    await sheet.get_by_role("button", name="Confirm with my Lightning wallet").click()
+    await expect(sheet.get_by_role("img", name="QR code to confirm with a wallet")).to_be_visible()
+    await payee.home()
+    await payee.has_sats(0)
+    await scan(payer.page, wallet)
+    await expect(payer.page.get_by_text(f"Paid to {payee.name}")).to_be_visible()
+    await expect(sheet).to_have_count(0)
+
+
 async def test_a_device_that_does_not_confirm_changes_nothing(people_at_home: People) -> None:
     person = await (await people_at_home("no_device")).start()
     await person.open("/me/security")

@@ -37,9 +37,11 @@ async function send(method: Method, path: string, body: unknown, more: Record<st
   }
 }
 
-/** Asks for a document. `key` makes a repeat of a payment harmless. */
-export async function ask<R, V extends object>(document: Doc<R, V>, variables: V, key?: string): Promise<R> {
-  const { status, body } = await send("POST", "/graphql", { query: document.text, variables }, key === undefined ? {} : { "x-idempotency-key": key });
+const proven = (proof: string | undefined): Record<string, string> => (proof === undefined ? {} : { "x-step-up": proof });
+
+/** Asks for a document. `key` makes a repeat of a payment harmless; `proof` is a second proof that it needs. */
+export async function ask<R, V extends object>(document: Doc<R, V>, variables: V, key?: string, proof?: string): Promise<R> {
+  const { status, body } = await send("POST", "/graphql", { query: document.text, variables }, { ...(key === undefined ? {} : { "x-idempotency-key": key }), ...proven(proof) });
   if (status === 401) { onLoggedOut(); throw new Refusal("NOT_AUTHENTICATED", "Log in again."); }
   if (status >= 500) throw new NoAnswer(`HTTP ${status}`);
   // The key was used before: what it did then, only the history tells.
@@ -47,12 +49,14 @@ export async function ask<R, V extends object>(document: Doc<R, V>, variables: V
   const first = (body["errors"] as (ApiError & { extensions?: { code?: string } })[] | undefined)?.[0];
   if (first) throw new Refusal(first.code ?? first.extensions?.code ?? "UNKNOWN", first.message);
   if (body["data"] == null) throw new NoAnswer(`HTTP ${status} without data`);
+  const wanted = (body["extensions"] as { stepUp?: unknown } | undefined)?.stepUp;
+  if (wanted !== undefined) throw new Refusal("STEP_UP_REQUIRED", "", { extensions: wanted });
   return body["data"] as R;
 }
 
 /** A plain JSON call of the log-in. `proof` is a second proof that the call needs. */
 export async function rest<R>(path: string, body?: unknown, method: Method = "POST", proof?: string): Promise<R> {
-  const reply = await send(method, path, body, proof === undefined ? {} : { "x-step-up": proof });
+  const reply = await send(method, path, body, proven(proof));
   if (reply.status >= 500) throw new NoAnswer(`HTTP ${reply.status}`);
   if (reply.status >= 400) {
     const error = reply.body["error"];

@@ -115,7 +115,7 @@ export const removeFactor = (id: string, proof?: string): Promise<unknown> => re
 
 // -- second proofs -------------------------------------------------------------------------------
 
-interface Begun { to?: string; publicKey?: RequestJson }
+interface Begun { to?: string; publicKey?: RequestJson; id?: string; lnurl?: string; event?: unknown; expiresAt: string }
 
 export const beginProof = (challenge: string, method: string): Promise<Begun> => rest("/auth/step-up/begin", { challenge, method });
 /** The proof of one use, by a code or what else the method answers with. */
@@ -125,4 +125,28 @@ export async function proveByPasskey(challenge: string): Promise<string> {
   const { publicKey } = await beginProof(challenge, "passkey");
   if (publicKey === undefined) throw new DeviceRefusal("passkey.unsupported");
   return prove(challenge, "passkey", JSON.stringify(await get(publicKey)));
+}
+
+/** The link by which a wallet confirms; `walletConfirmed` follows. */
+export async function askWalletToConfirm(challenge: string): Promise<Link> {
+  const { id = "", lnurl = "", expiresAt } = await beginProof(challenge, "lnurl");
+  return { id, lnurl, expiresAt: Math.floor(Date.parse(expiresAt) / 1000) };
+}
+
+export async function walletConfirmed(challenge: string, link: Link, open: () => boolean): Promise<string | null> {
+  while (open()) {
+    const { status } = await rest<{ status: string }>("/auth/lnurl/wait", { id: link.id, wait: 20 });
+    if (status === "ANSWERED") return prove(challenge, "lnurl", link.id);
+  }
+  return null;
+}
+
+interface Nostr { signEvent(event: unknown): Promise<unknown> }
+export const nostr = (): Nostr | null => (window as { nostr?: Nostr }).nostr ?? null;
+
+export async function proveByNostr(challenge: string): Promise<string> {
+  const { event } = await beginProof(challenge, "nostr");
+  const signed = await nostr()?.signEvent(event).catch(() => null);
+  if (signed == null) throw new DeviceRefusal("passkey.cancelled");
+  return prove(challenge, "nostr", JSON.stringify(signed));
 }

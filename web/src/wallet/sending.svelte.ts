@@ -9,6 +9,7 @@ import { lineOf, net, type Line } from "../lib/line.ts";
 import type { Asset } from "../lib/money.ts";
 import { uuid } from "../lib/once.ts";
 import { bank } from "./bank.svelte.ts";
+import type { Proofs } from "./keys.ts";
 import { refusal, sentence } from "./problems.ts";
 import { ends } from "./words.ts";
 
@@ -37,6 +38,8 @@ class Sending {
   outcome = $state<Outcome | null>(null);
   line = $state.raw<Line | null>(null);
   problem = $state<{ text: string; code: string } | null>(null);
+  /** The second proof that the bank wants first; nothing was moved. */
+  proofs = $state.raw<Proofs | null>(null);
   startedAt = 0;
 
   #key = "";
@@ -73,7 +76,7 @@ class Sending {
 
   reset(): void {
     this.#run++;
-    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", all: false, speed: "MEDIUM", fees: null, fee: undefined, feeProblem: null, outcome: null, line: null, problem: null });
+    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", all: false, speed: "MEDIUM", fees: null, fee: undefined, feeProblem: null, outcome: null, line: null, problem: null, proofs: null });
     this.#to = null;
   }
 
@@ -124,16 +127,19 @@ class Sending {
     }
   }
 
-  /** Sends, and follows the payment to its end. */
-  async send(): Promise<void> {
+  /** Sends, and follows the payment to its end. `proof`: a second proof of exactly this. */
+  async send(proof?: string): Promise<void> {
     if (this.outcome === "sending" || this.outcome === "lost") return;
     const run = ++this.#run;
+    // The bank wanted a proof, and moved nothing: its key is used up. The proof is good once, as the key was.
+    if (proof !== undefined) this.#key = uuid();
     this.outcome = "sending";
     this.line = null;
     this.problem = null;
+    this.proofs = null;
     this.startedAt = Math.floor(Date.now() / 1000);
     try {
-      const sent = await this.#pay();
+      const sent = await this.#pay(proof);
       if (run === this.#run) this.#take(sent, run);
     } catch (error) {
       if (run !== this.#run) return;
@@ -144,11 +150,12 @@ class Sending {
       } else {
         this.outcome = "refused";
         this.problem = sentence(error);
+        if (error instanceof Refusal && error.code === "STEP_UP_REQUIRED") this.proofs = error.facts["extensions"] as Proofs;
       }
     } finally { void bank.refresh(); }
   }
 
-  async #pay(): Promise<Sent> {
+  async #pay(proof?: string): Promise<Sent> {
     const { target, amount } = this;
     const walletId = bank.wallet(this.asset)?.id;
     if (target === null || amount === null || walletId === undefined) throw new Refusal("INVALID_INPUT", "");
@@ -156,19 +163,19 @@ class Sending {
     if (target.kind === "invoice") {
       const request = target.invoice.text;
       return target.invoice.sats === null
-        ? (await ask(PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key)).sent
-        : (await ask(PayInvoice, { walletId, request, memo }, this.#key)).sent;
+        ? (await ask(PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key, proof)).sent
+        : (await ask(PayInvoice, { walletId, request, memo }, this.#key, proof)).sent;
     }
     if (target.kind === "chain") {
       const values = { walletId, address: target.address, speed: this.speed, memo };
-      return (await (this.all ? ask(PayAddressAll, values, this.#key) : ask(PayAddress, { ...values, amount: Number(amount) }, this.#key))).sent;
+      return (await (this.all ? ask(PayAddressAll, values, this.#key, proof) : ask(PayAddress, { ...values, amount: Number(amount) }, this.#key, proof))).sent;
     }
     if (this.#to?.asset !== this.asset) {
       const { accountDefaultWallet: found } = await ask(WalletOf, { username: target.username, currency: this.asset });
       this.#to = { asset: this.asset, id: found.id };
     }
     const values = { walletId, to: this.#to.id, amount: Number(amount), memo };
-    return (await ask(this.asset === "USD" ? PayUserDollars : PayUser, values, this.#key)).sent;
+    return (await ask(this.asset === "USD" ? PayUserDollars : PayUser, values, this.#key, proof)).sent;
   }
 
   #take(sent: Sent, run: number): void {

@@ -45,7 +45,7 @@ from hazina.api.graphql.http import NotServed
 from hazina.api.rest.auth import Fields, fields_of, text_of
 from hazina.api.rest.step_up import caller_by_session
 from hazina.identity import FACTOR_ADD, Factor, FactorKind, Proved
-from hazina.identity.proofs import Asker, Purpose, Shown, parse_purpose
+from hazina.identity.proofs import Asker, AttemptOver, Purpose, Shown, parse_purpose
 from hazina.kernel.db import Tx
 from hazina.kernel.errors import InvalidInput, Kind, NotAuthenticated, Refusal
 from hazina.kernel.ids import UUID
@@ -211,7 +211,10 @@ def _linking(asked: Asked) -> Purpose:
 
 
 async def finish(asked: Asked, shown: Shown, spend: Callable[[Tx], Awaitable[None]] | None) -> Fields:
-    """Enter, or link. Raises FactorTaken, StepUpRefused, NotRegistered and others."""
+    """Enter, or link. Raises FactorTaken, StepUpRefused, NotRegistered and others; AttemptOver for what was to
+    confirm something else."""
+    if shown.purpose is Purpose.AUTH:
+        raise AttemptOver
     if shown.purpose is Purpose.LINK:
         return {"factor": _factor(await _link(asked, shown, spend))}
 
