@@ -184,6 +184,26 @@ async def test_a_locked_account_is_read_only_for_its_apps_too(town: Town) -> Non
     assert "not authorized" in str((await ask(town, token, PAY, input=order)).json())
 
 
+async def test_an_app_learns_nothing_of_sessions_and_changes_no_way_in(town: Town) -> None:
+    _, payer, _, token = await spending(town, "10.00")
+    seen = (await ask(town, token, "{ me { sessions { id ip } } }")).json()
+    assert "Only the customer" in str(seen)
+    [own] = (await payer.ask("{ me { sessions { id } } }"))["me"]["sessions"][:1]
+    end = "mutation($input: SessionRevokeInput!) { sessionRevoke(input: $input) { success errors { message } } }"
+    assert "Only the customer" in str((await ask(town, token, end, input={"id": own["id"]})).json())
+    mail = """mutation($input: UserEmailRegistrationInitiateInput!) { userEmailRegistrationInitiate(input: $input) {
+        emailRegistrationId errors { message } } }"""
+    asked = (await ask(town, token, mail, input={"email": "thief@example.com"})).json()
+    found = asked["data"]["userEmailRegistrationInitiate"]["emailRegistrationId"]
+    if found is not None:  # a code goes out; what it would change needs a session
+        done = """mutation($input: UserEmailRegistrationValidateInput!) { userEmailRegistrationValidate(input: $input) {
+            errors { message } } }"""
+        wish = {"emailRegistrationId": found, "code": "000000"}
+        assert (await ask(town, token, done, input=wish)).json()["data"]["userEmailRegistrationValidate"]["errors"]
+    key = """mutation($input: ApiKeyCreateInput!) { apiKeyCreate(input: $input) { apiKeySecret } }"""
+    assert "errors" in (await ask(town, token, key, input={"name": "way around", "scopes": ["WRITE"]})).json()
+
+
 async def test_another_customers_wallet_is_as_if_absent(town: Town) -> None:
     _, payer, payee, token = await spending(town, "10.00")
     answer = await pay(town, token, payee, payer, 1)

@@ -14,6 +14,7 @@ from enum import Enum, IntEnum
 from typing import Any
 
 from hazina.access.errors import InvalidIdempotencyKey, InvalidKeyName, ReadNotAllowed, WriteNotAllowed
+from hazina.kernel.errors import NotAuthorized
 from hazina.kernel.ids import UUID
 from hazina.kernel.money import Asset
 from hazina.kernel.units import Claim, Row
@@ -59,6 +60,12 @@ class Caller:
     """The session was opened in a way that can be relayed or copied: money needs a second proof sooner."""
     step_up: str | None = None
     """A proof that they hold out for this request (header ``X-Step-Up``)."""
+
+
+def require_person(caller: Caller) -> None:
+    """They themselves, logged in: no key, and no app. Raises NotAuthorized."""
+    if caller.session_id is None:
+        raise NotAuthorized("Only the customer, logged in, may do this.")
 
 
 def require_read(caller: Caller) -> None:

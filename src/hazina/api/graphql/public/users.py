@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ariadne import EnumType, MutationType, ObjectType, QueryType
 
-from hazina.access import Caller, Scope
+from hazina.access import Caller, Scope, require_person
 from hazina.accounts import Person
 from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.verbs import Payload, asked_by, verb
@@ -84,6 +84,7 @@ async def set_username(context: Context, caller: Caller, input: dict[str, Any]) 
 
 @user.field("sessions")
 async def sessions(me: Me, info: Info) -> list[dict[str, Any]]:
+    require_person(me.caller)  # where they are is no business of an app
     found = await context_of(info).bank.identity.sessions(me.caller.user_id)
     return [_session(one, current=one.id == me.caller.session_id) for one in found]
 
@@ -107,6 +108,7 @@ def _session(one: Session, *, current: bool) -> dict[str, Any]:
 @verb(Scope.READ, success=False)
 async def revoke_session(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
     """A locked customer may still end sessions: that only ever makes the account safer."""
+    require_person(caller)
     try:
         session_id = UUID(input["id"])
     except ValueError:
