@@ -73,6 +73,27 @@ async def test_a_payment_is_confirmed_over_http(world: World) -> None:
     assert (await juma.balances())["USD"] == MUCH
 
 
+MAKE_KEY = """mutation($input: ApiKeyCreateInput!) { apiKeyCreate(input: $input) { apiKeySecret } }"""
+
+
+async def test_making_a_key_is_confirmed(world: World) -> None:
+    amina = await world.person()
+    wish = {"name": "till", "scopes": ["READ"]}
+    assert "errors" not in (await amina.post(MAKE_KEY, input=wish)).json(), "with a phone alone none is asked"
+    async with world.bank.db.transaction() as tx:
+        await world.bank.identity.links.link(tx, UUID(amina.user_id), FactorKind.PASSKEY, "credential")
+    refused = (await amina.post(MAKE_KEY, input=wish)).json()["errors"][0]
+    assert refused["code"] == "STEP_UP_REQUIRED" and refused["extensions"]["code"] == "STEP_UP_REQUIRED"
+    asked = refused["extensions"]["stepUp"]
+    await rest(amina, "begin", challenge=asked["challenge"], method="phone")
+    proof = {"challenge": asked["challenge"], "method": "phone", "answer": await world.code_of(amina.phone)}
+    headers = {"X-Step-Up": (await rest(amina, "prove", **proof)).json()["token"]}
+    other = (await amina.post(MAKE_KEY, headers, input={**wish, "scopes": ["WRITE"]})).json()
+    assert other["errors"][0]["code"] == "STEP_UP_REFUSED"
+    assert (await amina.post(MAKE_KEY, headers, input=wish)).json()["data"]["apiKeyCreate"]["apiKeySecret"]
+    assert (await amina.post(MAKE_KEY, headers, input=wish)).json()["errors"][0]["code"] == "STEP_UP_REFUSED"
+
+
 BAD: list[tuple[str, Json, int]] = [
     ("begin", {}, 400),
     ("begin", {"challenge": "nonsense", "method": "phone"}, 400),

@@ -124,14 +124,16 @@ class Accounts:
         """The same for what moves no money (``stepup.KEY``, ``FACTOR_ADD`` and the others): a step that uses the
         proof up in the transaction of the act, and does nothing where none is needed. It is asked of whoever has
         more to prove with than messages (an authenticator app, a passkey): clients written for Blink know no
-        step-up, and a code by SMS proves little more than the session does. Raises StepUpRequired."""
+        step-up, and a code by SMS proves little more than the session does. Of a session that may have been relayed
+        it is asked in any case. Raises StepUpRequired."""
         if caller.session_id is None and verb != KEY:
             raise NotAuthorized("Only its holder, logged in, may change the ways into an account.")
         account = await self.account(caller.account_id)
         policy, mark = self.identity.policy.step_up, fingerprint(**content)
         needed = verb == FACTOR_RELEASE or (policy.keys if verb == KEY else policy.factors)[account.level]
         if needed and verb != FACTOR_RELEASE:
-            needed = not STRONG.isdisjoint(await self.identity.stepup.methods(caller.user_id))
+            methods = await self.identity.stepup.methods(caller.user_id)
+            needed = not STRONG.isdisjoint(methods) or (caller.wary and (verb == KEY or bool(methods)))
         token = caller.step_up
         if needed and token is None:
             raise await self.identity.stepup.required(caller.user_id, verb, mark, said)

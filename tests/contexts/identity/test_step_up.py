@@ -232,6 +232,16 @@ async def test_a_session_that_can_be_relayed_needs_it_sooner(whole: Whole) -> No
     assert (await amina.give(juma, little)).status == "SUCCESS"
 
 
+async def test_such_a_session_makes_no_key_and_adds_no_factor_unproved(whole: Whole) -> None:
+    amina, accounts_ = await whole.person(), whole.bank.accounts
+    await accounts_.second_proof(amina.caller, KEY, {}, "Make a key")
+    wary = replace(amina.caller, wary=True)
+    for verb in (KEY, FACTOR_ADD):
+        with pytest.raises(StepUpRequired) as refused:
+            await accounts_.second_proof(wary, verb, {}, "Anything")
+        assert refused.value.facts["methods"] == ["phone"]
+
+
 # -- the hold -----------------------------------------------------------------------------------
 
 

@@ -74,7 +74,9 @@ def shown(error: GraphQLError) -> dict[str, Any]:
     else:
         log.error("unexpected", path=error.path, exc_info=cause)
         message, code = UNEXPECTED_MESSAGE, UNEXPECTED
-    answer: dict[str, Any] = {"message": message, "code": code, "extensions": {"code": code, "requestId": request_id()}}
+    more = told(cause) if isinstance(cause, Refusal) else {}
+    extensions = {"code": code, "requestId": request_id(), **more}
+    answer: dict[str, Any] = {"message": message, "code": code, "extensions": extensions}
     if error.locations:
         answer["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path is not None:
