@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from hazina import app
 from hazina.kernel.crypto import Keys
-from hazina.settings import Lnd, Settings, Smtp, Twilio
+from hazina.settings import Lnd, Settings, Twilio
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SETTINGS = Settings.model_validate(
@@ -16,7 +16,7 @@ SETTINGS = Settings.model_validate(
         "database_url": SecretStr("postgresql://nobody@127.0.0.1:1/nowhere"),
         "lnd": Lnd(base_url="http://127.0.0.1:1", macaroon=SecretStr("00")),
         "keys": SecretStr(Keys.fresh().as_text()),
-        "smtp": Smtp(host="127.0.0.1", sender="bank@hazina.example"),
+        "smtp": {"host": "127.0.0.1", "sender": "bank@hazina.example"},
         "twilio": Twilio(account_sid="AC", auth_token=SecretStr("x"), sender="Hazina"),
     }
 )
