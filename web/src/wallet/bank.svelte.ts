@@ -51,6 +51,7 @@ class Bank {
   #stop: (() => void) | null = null;
   #running: Promise<void> | null = null;
   #again = false;
+  #told = false;
 
   constructor() {
     const kept = read(SHELL);
@@ -129,7 +130,7 @@ class Bank {
     if (this.token === null) return;
     const token = this.token;
     try {
-      if (this.network === "") await this.#globals();
+      if (!this.#told) await this.#globals();
       const { me } = await ask(Home, {});
       if (me === null || this.token !== token) return;
       const account = me.defaultAccount;
@@ -177,6 +178,7 @@ class Bank {
   async #globals(): Promise<void> {
     const { globals, payoutSpeeds } = await ask(Globals, {}).catch(() => ({ globals: null, payoutSpeeds: [] }));
     if (!globals) return;
+    this.#told = true;
     this.network = globals.network;
     this.domain = globals.lightningAddressDomain;
     this.onchain = payoutSpeeds.length > 0;
