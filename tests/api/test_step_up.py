@@ -123,6 +123,23 @@ async def test_a_hold_is_told_with_its_end(world: World) -> None:
     assert (await pay(amina, juma, 5_000))["data"]["intraLedgerUsdPaymentSend"]["status"] == "SUCCESS"
 
 
+async def test_customers_read_their_part_of_the_audit_log(world: World) -> None:
+    amina, juma = await world.person(), await world.person()
+    async with world.bank.db.transaction() as tx:
+        await world.bank.identity.links.link(tx, UUID(amina.user_id), FactorKind.NOSTR, "ab" * 32, ip="203.0.113.9")
+    shown = {"authorization": f"Bearer {amina.token}"}
+    found = (await world.http.get("/auth/history", headers=shown)).json()["entries"]
+    assert [one["verb"] for one in found] == ["factor.added", "session.opened"]
+    assert (found[0]["ip"], found[0]["detail"], found[0]["result"]) == ("203.0.113.9", {"kind": "nostr"}, "ok")
+    older = await world.http.get("/auth/history", params={"before": found[0]["id"]}, headers=shown)
+    assert older.json()["entries"] == found[1:]
+    bad = await world.http.get("/auth/history", params={"before": "nonsense"}, headers=shown)
+    assert (bad.status_code, bad.json()["code"]) == (400, "INVALID_INPUT")
+    other = await world.http.get("/auth/history", headers={"authorization": f"Bearer {juma.token}"})
+    assert [one["verb"] for one in other.json()["entries"]] == ["session.opened"]
+    assert (await world.http.get("/auth/history")).status_code == 401
+
+
 async def test_an_ended_session_closes_its_sockets_in_every_process(world: World, program_url: str) -> None:
     amina, another = await world.person(), Database(program_url, 2)
     elsewhere = replace(world.bank.identity, db=another)  # knows nothing of the process that holds the socket

@@ -12,6 +12,8 @@ path                    method  what
 /auth/sessions          GET     ``sessions``: id, device, place, amr, createdAt, lastUsedAt, current
 /auth/sessions/{id}     DELETE  end it
 /auth/sessions          DELETE  end all but this one: ``ended``, how many
+/auth/history           GET     ``entries`` of the audit log about them, newest first: id, at, verb, object,
+                                result, actor, ip, agent, detail; ``?before=``: the last id of the page before
 ======================  ======  ===============================================================================
 
 Times are seconds since 1970.
@@ -29,7 +31,7 @@ from hazina.api.rest.auth import Fields, text_of
 from hazina.api.rest.proofs import Asked, endpoint
 from hazina.identity import Factor, FactorKind, FactorUnknown, SessionUnknown
 from hazina.identity.proofs import parse_key_name
-from hazina.kernel.errors import NotAuthenticated
+from hazina.kernel.errors import InvalidInput, NotAuthenticated
 from hazina.kernel.ids import UUID
 
 
@@ -102,6 +104,31 @@ async def end_others(asked: Asked) -> Fields:
     return {"ended": await asked.bank.identity.revoke_all(caller.user_id, but=caller.session_id)}
 
 
+async def history(asked: Asked) -> Fields:
+    before = asked.request.query_params.get("before")
+    try:
+        place = None if before is None else UUID(before)
+    except ValueError:
+        raise InvalidInput("The place is not one of this list.") from None
+    entries = await asked.bank.identity.history(_caller(asked).user_id, place)
+    return {
+        "entries": [
+            {
+                "id": str(one.id),
+                "at": _seconds(one.at),
+                "verb": one.verb,
+                "object": one.object,
+                "result": one.result,
+                "actor": one.actor,
+                "ip": one.ip,
+                "agent": one.agent,
+                "detail": dict(one.detail),
+            }
+            for one in entries
+        ]
+    }
+
+
 def _caller(asked: Asked) -> Caller:
     if asked.caller is None:
         raise NotAuthenticated
@@ -128,5 +155,6 @@ def routes(bank: Bank) -> list[Route]:
         ("sessions", "GET", sessions),
         ("sessions/{id}", "DELETE", end),
         ("sessions", "DELETE", end_others),
+        ("history", "GET", history),
     )
     return [Route(f"/auth/{path}", endpoint(bank, verb), methods=[method]) for path, method, verb in verbs]
