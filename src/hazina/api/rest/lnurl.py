@@ -58,12 +58,14 @@ async def challenge(asked: Asked) -> Fields:
 
 
 async def login(asked: Asked) -> Fields | Response:
-    handle = _handle(text_of(asked.fields, "id"))
+    handle, proofs = _handle(text_of(asked.fields, "id")), asked.bank.proofs
     if not await _answered(asked, handle):
         return JSONResponse({"status": "WAITING"}, 202)
-    linking = Purpose.ENTER if asked.caller is None else Purpose.LINK
-    spend = await asked.may_link(linking, FactorKind.LNURL)
-    return await finish(asked, await asked.bank.proofs.collect_wallet(asked.asker, handle, asked.name()), spend)
+    purpose = await proofs.wallet_purpose(asked.asker, handle)
+    if purpose is Purpose.AUTH:  # it confirms something; nobody enters by it
+        raise AttemptOver
+    spend = await asked.may_link(purpose, FactorKind.LNURL)
+    return await finish(asked, await proofs.collect_wallet(asked.asker, handle, asked.name()), spend)
 
 
 async def wait(asked: Asked) -> Fields:

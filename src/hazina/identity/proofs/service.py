@@ -237,6 +237,10 @@ class Proofs:
         asked. Raises AttemptOver."""
         return (await self._wallet_row(asker, handle)).subject
 
+    async def wallet_purpose(self, asker: Asker, handle: str) -> Purpose:
+        """What a wallet was asked for. Raises AttemptOver."""
+        return (await self._wallet_row(asker, handle)).challenge.purpose
+
     async def _wallet_row(self, asker: Asker, handle: str) -> store.Row:
         """One that is open, or proved in time."""
         async with self.db.reading() as tx:

@@ -25,7 +25,7 @@ def upgrade() -> None:
         ) with (fillfactor = 80);
         comment on table proof_challenge is 'Good for one try, right or wrong; swept soon after it is over';
         comment on column proof_challenge.browser_hash is 'Who asked; nobody else gets what comes of it';
-        comment on column proof_challenge.subject is 'LNURL-auth: the wallet that answered, until the browser comes for it';
+        comment on column proof_challenge.subject is 'LNURL-auth: the wallet that answered; the browser comes for it';
         create index proof_challenge_age on proof_challenge (expires_at);
         """
     )
