@@ -136,6 +136,21 @@ class Town:
 OPEN: list[httpx2.AsyncClient] = []
 
 
+MADE: list[tuple[Any, ...]] = []
+
+
+async def same_keys(world: World, http: httpx2.AsyncClient) -> None:
+    """The signing keys of the first test serve all: to make RSA keys takes longer than most tests."""
+    columns = "kid, alg, public::text, sealed, created_at, active_at"
+    async with world.bank.db.transaction() as tx:
+        for row in MADE:
+            await tx.execute("insert into oauth_key values (%s, %s, %s::jsonb, %s, %s, %s)", row)
+    if not MADE:
+        assert (await http.get("/oauth/jwks.json")).status_code == 200
+        async with world.bank.db.reading() as tx:
+            MADE.extend(await tx.rows(lambda *row: row, f"select {columns} from oauth_key"))
+
+
 @asynccontextmanager
 async def served(program_url: str, settings: Settings, numbers: Iterator[int], **more: Any) -> AsyncIterator[Town]:
     listening = socket.create_server(("127.0.0.1", 0))
@@ -147,6 +162,7 @@ async def served(program_url: str, settings: Settings, numbers: Iterator[int], *
         task = asyncio.create_task(server.serve(sockets=[listening]))
         await world.until(lambda: asyncio.sleep(0, server.started))
         async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+            await same_keys(world, http)
             yield Town(world, url, http)
         while OPEN:
             await OPEN.pop().aclose()

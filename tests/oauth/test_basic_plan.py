@@ -157,6 +157,7 @@ async def test_oidcc_prompt_login(town: Town) -> None:
 
 
 async def test_oidcc_prompt_none_not_logged_in(town: Town) -> None:
+    """OID-09: the standard's error, at the registered address and nowhere else."""
     app, amina = await town.app(), await town.browser()
     said = query_of((await amina.open(app.url(prompt="none"))).headers["location"])
     assert said["error"] == "login_required" and said["state"] == "some state" and said["iss"] == town.url
@@ -171,6 +172,7 @@ async def test_oidcc_prompt_none_logged_in(town: Town) -> None:
 
 
 async def test_oidcc_max_age_1(town: Town) -> None:
+    """OID-09."""
     app, amina = await town.app(), await town.browser()
     before = await claims_of(app, await app.tokens(amina))
     town.world.clock.shift += timedelta(seconds=3)
@@ -195,6 +197,7 @@ async def test_oidcc_ensure_request_with_unknown_parameter_succeeds(town: Town) 
 
 
 async def test_oidcc_id_token_hint(town: Town) -> None:
+    """OID-09."""
     app, amina, juma = await town.app(), await town.browser(), await town.browser()
     tokens = await app.tokens(amina)
     back = query_of((await amina.open(app.url(prompt="none", id_token_hint=tokens["id_token"]))).headers["location"])

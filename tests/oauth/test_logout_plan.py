@@ -39,6 +39,7 @@ async def test_oidcc_rp_initiated_logout(town: Town) -> None:
 
 
 async def test_oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(town: Town) -> None:
+    """OID-09: no redirect."""
     app, amina, hint = await logged_in(town)
     answer = await leave(amina, id_token_hint=hint, post_logout_redirect_uri="https://evil.example/", state="s")
     assert answer.status_code == 400 and "evil" not in answer.text and await is_in(amina, app)
@@ -53,6 +54,7 @@ async def test_oidcc_rp_initiated_logout_modified_id_token_hint(town: Town) -> N
 
 
 async def test_oidcc_rp_initiated_logout_bad_id_token_hint(town: Town) -> None:
+    """OID-09: no redirect, and nobody is logged out."""
     app, amina, _ = await logged_in(town)
     tokens = await app.tokens(amina)
     for bad in ("no token", "a.b.c", tokens["access_token"]):

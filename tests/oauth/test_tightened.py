@@ -474,3 +474,24 @@ async def test_state_and_long_values_come_back_unchanged(town: Town) -> None:
     back = await amina.send(form_of(page), answer="allow")
     assert query_of(back.headers["location"])["state"] == state
     assert back.headers["location"].startswith(CALLBACK)
+
+
+async def test_what_has_run_out_is_forgotten(town: Town) -> None:
+    app, amina = await town.app(), await town.browser()
+    asked = {"redirect_uris": [CALLBACK], "client_name": "Never used"}
+    assert (await town.http.post("/oauth/register", json=asked)).status_code == 201
+    await app.tokens(amina, "openid offline_access")
+    await (await town.browser()).open(app.url())  # one who never came back
+
+    async def kept() -> dict[str, int]:
+        tables = ("client", "family", "token", "code", "request", "key")
+        async with town.world.bank.db.reading() as tx:
+            return {name: await tx.value(f"select count(*) from oauth_{name}") for name in tables}
+
+    assert await kept() == {"client": 2, "family": 1, "token": 2, "code": 1, "request": 1, "key": 2}
+    town.world.clock.shift += timedelta(hours=2)
+    await town.oauth.sweep()
+    assert await kept() == {"client": 2, "family": 1, "token": 1, "code": 1, "request": 0, "key": 2}
+    town.world.clock.shift += timedelta(days=91)
+    await town.oauth.sweep()
+    assert await kept() == {"client": 1, "family": 0, "token": 0, "code": 0, "request": 0, "key": 2}

@@ -272,12 +272,15 @@ SWEPT: tuple[LiteralString, ...] = (
     "delete from oauth_initial where expires_at <= %(at)s or uses_left = 0",
     "delete from oauth_token where expires_at <= %(at)s and kind = 1",
     "delete from oauth_family where created_at <= %(old)s",
+    """delete from oauth_client c where kind = 3 and created_at <= %(old)s
+        and not exists (select from oauth_grant g where g.client_id = c.id)
+        and not exists (select from oauth_token t where t.client_id = c.id)""",
 )
 
 
 async def sweep(tx: Tx, at: datetime, families_before: datetime) -> int:
     """Forget what has run out. Codes and traded refresh tokens stay as long as their family, so that a second
-    use is known for what it is."""
+    use is known for what it is. An app that registered itself and that nobody has ever used goes as well."""
     done = 0
     for query in SWEPT:
         done += await tx.execute(query, {"at": at, "old": families_before})
