@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from hazina.kernel import child
 
-START_S = 60
+START_S = 180
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ from typing import Any
 from hazina.kernel import child
 
 READY = "Hazina is ready at "
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 30
 
 

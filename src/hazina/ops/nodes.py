@@ -35,17 +35,21 @@ LEAVING: LiteralString = """
 """
 
 
-def checks(settings: Settings, place: Place) -> list[Check]:
-    """:raises Trouble: a node does not answer."""
+def checks(settings: Settings, place: Place, *, anew: bool = False) -> list[Check]:
+    """``anew``: what the Lightning nodes have now is the beginning from here on.
+
+    :raises Trouble: a node does not answer.
+    """
     if settings.wants_sandbox and (url := settings.sandbox_url or sandbox.running(settings)):
         settings = sandbox.pointed_at(settings, url)
-    return asyncio.run(_checks(serve.built(settings, place)))
+    return asyncio.run(_checks(serve.built(settings, place), anew))
 
 
-async def _checks(bank: app.Bank) -> list[Check]:
+async def _checks(bank: app.Bank, anew: bool) -> list[Check]:
     await bank.db.open()
     try:
-        return [*await bank.watch.nodes_now(), *await _coins(bank)]
+        lightning = await (bank.watch.nodes_anew() if anew else bank.watch.nodes_now())
+        return [*lightning, *await _coins(bank)]
     except (NodeSilent, NodeRefused, ChainSilent, ChainRefused) as error:
         raise Trouble(f"A node does not say what it has: {error}") from None
     finally:

@@ -201,6 +201,26 @@ class Watch:
                 break
         return checks
 
+    async def nodes_anew(self) -> list[Check]:
+        """As ``nodes_now``; where the nodes' lists agree with the books, what the nodes have now is the beginning from
+        here on: after a channel was opened or closed."""
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(TRY_EVERY_S)
+            found = Found([], {}, {})
+            before = await self._own()
+            await self._node(found)
+            if all(check.ok for check in found.checks) and before == await self._own():
+                did_msat = found.places[NODES]["node_msat"]
+                async with self.db.transaction() as tx:
+                    await store.keep_place(tx, OWN_OF_NODES, asdict(Baseline(before, did_msat)))
+                break
+        return await self.nodes_now()
+
+    async def _own(self) -> dict[str, int]:
+        balances = {one.name: await one.balance() for one in self.listings}
+        return {name: balance.own.n for name, balance in balances.items() if balance.own is not None}
+
     async def _nodes_now(self) -> list[Check]:
         found = Found([], {}, {})
         await self._node(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.ops.bank import Running, hazina, left_over, wait_until_nothing_is_lef
 from tests.real.bank.conftest import started
 
 from hazina.kernel.http import HttpClient
+from hazina.sandbox.real.jsonrpc import JsonRpc
 from hazina.sandbox.real.network import Programs
 
 
@@ -36,10 +38,30 @@ async def ask(bank: Running, method: str, path: str, body: Any = None) -> Any:
         await client.close()
 
 
+async def agrees_until_the_node_pays_by_itself(folder: Path, bank: Running) -> None:
+    """``verify --nodes`` sees what the books alone cannot: somebody else used the bank's node."""
+    data = folder / "data"
+    arguments = ("verify", "--nodes", "--data", str(data))
+    agreed = await asyncio.to_thread(hazina, *arguments)
+    assert agreed.returncode == 0, agreed.stdout + agreed.stderr
+
+    found = json.loads((data / "sandbox" / "providers.json").read_text())["electrum"]
+    node = JsonRpc("bank", int(found["base_url"].rpartition(":")[2]), found["user"], found["password"])
+    made = await ask(bank, "POST", "lightning/invoices", {"amountMsat": 5_000_000})
+    assert (await node.call("lnpay", {"invoice": made["paymentRequest"]}))["success"]
+    await node.close()
+    differs = await asyncio.to_thread(hazina, *arguments)
+    assert differs.returncode == 1
+    assert "the bank knows nothing of this hash" in differs.stdout
+    assert (await asyncio.to_thread(hazina, "verify", "--data", str(data))).returncode == 0
+
+
 async def test_the_chain_and_the_channels_outlive_the_bank_and_nothing_is_left_running(
     folder: Path, programs: Programs
 ) -> None:
     bank = await started(folder, programs)
+    mined = await ask(bank, "POST", "onchain/mine", {"blocks": 1})
+    await agrees_until_the_node_pays_by_itself(folder, bank)
     mined = await ask(bank, "POST", "onchain/mine", {"blocks": 3})
     bank.kill()
     await asyncio.to_thread(wait_until_nothing_is_left, folder)

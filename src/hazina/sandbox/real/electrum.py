@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class Electrum:
         self.program = Program(name, folder)
         self._rpc = JsonRpc(name, self.rpc_port, USER, self.password)
         self._id: str | None = None
+        self.dials: Electrum | None = None
+        """Whom it reaches for by itself; the others wait to be reached."""
         self.opened = False
         """Its wallet is open and it answers."""
 
@@ -77,6 +80,7 @@ class Electrum:
         :raises NotRunning:
         """
         self._configure()
+        self._point()
         (self.folder / "regtest" / "daemon").unlink(missing_ok=True)  # a killed one's: it would say it runs already
         binaries = self.environment / "bin"
         program = [Path(electrum_main.__file__), binaries / "electrum"] if self.outside else [binaries / "electrum"]
@@ -135,6 +139,19 @@ class Electrum:
         file = folder / "config"
         file.touch(mode=0o600)
         file.write_text(json.dumps(settings))
+
+    def _point(self) -> None:
+        """Its wallet remembers where peers were. They are elsewhere now, and a stranger may be there."""
+        if not self._wallet.exists():
+            return
+        wallet = json.loads(self._wallet.read_text())
+        where = {f"{HOST}:{self.dials.listen_port}": int(time.time())} if self.dials else {}
+        for channel in wallet.get("channels", {}).values():
+            channel["peer_network_addresses"] = where
+        fresh = self._wallet.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(wallet))
+        fresh.replace(self._wallet)
 
     async def _answers(self) -> bool:
         try:

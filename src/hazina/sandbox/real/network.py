@@ -76,6 +76,10 @@ class Network:
             self.server = ElectrumX(programs.electrum, folder / "electrumx", self.bitcoind)
         for name in (BANK, ROUTER, END):
             self.nodes[name] = self._node(name, folder / name)
+        for name in (BANK, END):
+            node, router = self.nodes[name], self.nodes[ROUTER]
+            if isinstance(node, Electrum) and isinstance(router, Electrum):
+                node.dials = router
 
     def _node(self, name: str, folder: Path) -> Node:
         if self.programs.lnd is not None:
