@@ -15,6 +15,8 @@ from hazina.chain.effects import PAYOUT
 from hazina.chain.payout_store import batch, payout
 from hazina.chain.payouts import Payouts
 from hazina.chain.store import events_after
+from hazina.chain.verify import PAYOUT_SCANS
+from hazina.kernel import checks
 from hazina.kernel.clock import ManualClock
 from hazina.kernel.db import Database
 from hazina.kernel.ids import new_id
@@ -78,6 +80,12 @@ class Desk:
 
     def with_policy(self, **changes: Any) -> None:
         self.payouts = replace(self.payouts, policy=replace(self.payouts.policy, **changes))
+
+    async def holds(self) -> None:
+        """What must hold of payouts, derived from the log."""
+        async with self.db.reading() as tx:
+            found = await checks.run(tx, PAYOUT_SCANS)
+        assert all(one.ok for one in found), [one for one in found if not one.ok]
 
     async def payout(self, payout_id: UUID) -> Payout:
         async with self.db.reading() as tx:

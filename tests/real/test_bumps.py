@@ -27,8 +27,11 @@ LATE = timedelta(minutes=31)
 async def desk(bitcoind: Bitcoind, db: Database) -> AsyncIterator[Desk]:
     made = await opened(bitcoind, db)
     await made.rate(2_000)
-    yield made
-    await made.rpc.close()
+    try:
+        yield made
+        await made.holds()
+    finally:
+        await made.rpc.close()
 
 
 async def settled_once(desk: Desk, *ids: UUID) -> None:
@@ -93,7 +96,7 @@ async def test_where_a_payee_has_built_upon_it_a_child_pays_for_both(desk: Desk)
     first = await desk.submit(await desk.outside(), 20_000_000)
     await desk.round()
     parent = (await desk.batch_of(first)).newest
-    foreign = await spend_outside(desk, parent.txid, 0, 20_000_000, 30_000, ways=300)
+    foreign = await spend_outside(desk, parent.txid, 0, 20_000_000, 30_000, ways=60)
     await desk.rate(20_000)
     await desk.round(LATE)
     assert set(await desk.node.mempool()) > {parent.txid, foreign}, "a replacement would have to outbid the payee"
@@ -127,6 +130,7 @@ async def test_a_batch_on_unconfirmed_change_is_bumped_at_its_end(bitcoind: Bitc
     both = (child.newest.fee + parent.newest.fee) / (child.newest.vsize + parent.newest.vsize)
     assert both >= 20
     await settled_once(desk, first, second)
+    await desk.holds()
     await desk.rpc.close()
 
 
@@ -149,6 +153,7 @@ async def test_f14_forgotten_by_the_mempool_it_is_told_again_and_outbids_a_highe
         assert len(batch.versions) == 2 and await node.mempool() == [batch.newest.txid]
         assert batch.newest.fee / batch.newest.vsize >= 5
         await settled_once(desk, *ids)
+        await desk.holds()
         await desk.rpc.close()
         await node.close()
 
@@ -218,4 +223,5 @@ async def test_when_our_coin_is_double_spent_for_good_its_payouts_start_again(bi
     await desk.round()
     assert (await desk.batch(lost.id)).state is BatchState.LOST
     await settled_once(desk, *ids)
+    await desk.holds()
     await desk.rpc.close()

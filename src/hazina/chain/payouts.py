@@ -139,7 +139,7 @@ class Payouts:
         async with self.db.transaction() as tx:
             strange = await store.keep_spends(tx, txids, block, now)
             if strange:
-                reason = f"Coins left the hot wallet by {len(strange)} transactions that the bank did not make."
+                reason = f"The Bitcoin wallet spent coins in a way that the records do not know ({len(strange)})."
                 await close(tx, Rail.ONCHAIN, by="the hot wallet's own list", reason=reason, at=now)
         if strange:
             log.error("strange_spends", txids=strange[:20], count=len(strange))
@@ -161,12 +161,14 @@ class Payouts:
             if await stopping(tx, Rail.ONCHAIN):
                 return None
             queued = await store.queued(tx, speed, 2 * self.policy.batch_max)
+        if not queued:
+            HOT_WALLET_SHORT.labels(speed.value.lower()).set(0)
         if not queued or not due(queued[0].created_at, len(queued), speed, now, self.policy):
             return None
         willing = await self._at_this_rate(queued, rate)
         chosen = together(willing, self.policy.batch_max)
         payable = affordable(chosen, (await self.wallets.purse(self.wallets.hot)).ready)
-        self._alarm_if_short(chosen, payable)
+        self._alarm_if_short(speed, chosen, payable)
         found = await self._signed(payable, rate)
         return None if found is None else await self._store(speed, rate, *found)
 
@@ -180,9 +182,9 @@ class Payouts:
                 await self.cancel(payout.id, FEE_ROSE)
         return willing
 
-    def _alarm_if_short(self, wanted: Sequence[Payout], payable: Sequence[Payout]) -> None:
+    def _alarm_if_short(self, speed: Speed, wanted: Sequence[Payout], payable: Sequence[Payout]) -> None:
         short = sum(one.sats for one in wanted) - sum(one.sats for one in payable)
-        HOT_WALLET_SHORT.set(short)
+        HOT_WALLET_SHORT.labels(speed.value.lower()).set(short)
         if short:
             log.error("hot_wallet_short", sats=short, payouts=len(wanted) - len(payable))
 
@@ -195,7 +197,7 @@ class Payouts:
                 signed, refused = await self._tried(left, rate)
             except (NotEnough, TooMuch) as error:
                 if len(left) == 1:
-                    HOT_WALLET_SHORT.set(left[0].sats)
+                    HOT_WALLET_SHORT.labels(left[0].speed.value.lower()).set(left[0].sats)
                     log.error("payout_waits", payout=str(left[0].id), why=str(error))
                     return None
                 left = left[: len(left) // 2]

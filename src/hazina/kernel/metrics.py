@@ -41,7 +41,7 @@ DEPOSITS_PENDING = Gauge("hazina_chain_deposits_pending", "Payments to us that a
 PAYOUTS_WAITING = Gauge("hazina_chain_payouts_waiting", "Payouts that are in no batch yet.", ["speed"])
 PAYOUT_BATCHES = Gauge("hazina_chain_batches_open", "Transactions of ours that are not settled.")
 HOT_WALLET_SHORT = Gauge(
-    "hazina_chain_hot_wallet_short_sats", "What due payouts ask for beyond the hot wallet's coins."
+    "hazina_chain_hot_wallet_short_sats", "What due payouts ask for beyond the hot wallet's coins.", ["speed"]
 )
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
