@@ -85,9 +85,11 @@ INVARIANTS = (
     ),
     Invariant(
         "I8", "History only grows",
-        "Entries and transactions are only added to, and their number never falls.",
-        "triggers, and a role that cannot write the tables; every minute that the triggers are on; the number at night",
-        ("guards", "history-grows"),
+        "Entries and transactions are only added to, and their number never falls; lines of the audit log neither"
+        " change nor go.",
+        "triggers, and a role that cannot write the tables; every minute that the triggers are on; the number, and the"
+        " audit log's chain, at night",
+        ("guards", "history-grows", "audit-chain", "audit-linked"),
     ),
     Invariant(
         "I9", "Nothing hangs",

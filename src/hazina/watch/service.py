@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from hazina import ledger, payments, safety
-from hazina.kernel import events
+from hazina.kernel import audit, events
 from hazina.kernel.checks import Check, checked
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
@@ -128,6 +128,7 @@ class Watch:
         async with self.db.transaction() as tx:
             found.checks += await ledger.verify(tx)
             found.checks += await payments.verify(tx, self.clock.now())
+            found.checks += await audit.verify(tx)
             entries, txns = await store.history(tx)
             before = await store.place(tx, "watch:history") or {"entries": 0, "txns": 0}
         shrunk = entries < before["entries"] or txns < before["txns"]
