@@ -61,7 +61,7 @@ keys_cli = typer.Typer(
 cli.add_typer(keys_cli)
 cli.add_typer(treasury_cli)
 cli.add_typer(apps_cli)
-Rail = Annotated[str, typer.Option("--rail", help="lightning, or bank for everything that leaves.")]
+Rail = Annotated[str, typer.Option("--rail", help="lightning, onchain, or bank for everything that leaves.")]
 Regtest = Annotated[
     bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")
 ]
