@@ -47,7 +47,7 @@ class Post:
     async def news(self, count: int = 1) -> list[tuple[EventKind, int]]:
         """What looks bring until so much has come: the node's wallet learns of its mempool a moment later."""
         found: list[tuple[EventKind, int]] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(found) < count:
                 found += await self.look()
         return sorted(found, key=lambda one: (one[1], one[0].value))
