@@ -310,6 +310,25 @@ async def test_a_nostr_key(world: World, browser: Browser) -> None:
     assert await Browser(browser.http).refused("nostr/login", event="x") == (400, "NOSTR_MALFORMED")
 
 
+async def test_whoever_has_a_session_may_log_in_once_more(world: World, browser: Browser) -> None:
+    """Only linking takes a second proof."""
+    one, key, bitcoin = await browser.with_passkey(), NostrKey(), BitcoinKey()
+    made = await browser.post("nostr/challenge")
+    assert (await browser.post("nostr/login", event=key.sign(made["event"])))["new"]
+    made = await browser.post("bitcoin/message", address=bitcoin.address())
+    assert (await browser.post("bitcoin/login", nonce=made["nonce"], signature=bitcoin.sign(made["message"])))["new"]
+    made = await browser.post("lnurl/challenge")
+    await call(world, Wallet().answer(made["lnurl"]))
+    assert (await browser.post("lnurl/login", id=made["id"]))["new"]
+    options = (await browser.post("passkey/options"))["publicKey"]
+    assert not (await browser.post("passkey/login", credential=one.get(options)))["new"]
+    options = (await browser.post("passkey/register/options"))["publicKey"]
+    assert (await browser.post("passkey/register", credential=Passkey().create(options)))["new"]
+    made, _ = await browser.link(one, "bitcoin/message", address=BitcoinKey().address())
+    anybody = await Browser(browser.http).refused("bitcoin/login", nonce=made["nonce"], signature=key.pubkey)
+    assert anybody == (401, "NOT_AUTHENTICATED"), "who linked must be there when it is answered"
+
+
 # -- linking ------------------------------------------------------------------------------------
 
 

@@ -20,8 +20,8 @@ nostr/login                event, name?; or no body and          as below
 =========================  ====================================  ===================================================
 
 Whoever is in gets ``{"authToken", "totpRequired", "id", "new"}``, as by phone; linking gives ``{"factor": {"id",
-"kind", "name"}}``. Whoever logs in shows no session beside it. An error is ``{"error": message, "code", "requestId"}``
-and ``extensions`` where there is more to know; codes are those of ``identity.proofs.errors``.
+"kind", "name"}}``. An error is ``{"error": message, "code", "requestId"}`` and ``extensions`` where there is more to
+know; codes are those of ``identity.proofs.errors``.
 """
 
 from __future__ import annotations
@@ -98,10 +98,11 @@ class Asked:
 
     async def may_link(self, purpose: Purpose, kind: FactorKind) -> Callable[[Tx], Awaitable[None]] | None:
         """A step that spends the second proof that linking needs. Raises StepUpRequired, before a key is used in
-        vain."""
+        vain, NotAuthenticated."""
         if purpose is not Purpose.LINK:
             return None
-        assert self.caller is not None, "purpose() saw it"
+        if self.caller is None:
+            raise NotAuthenticated
         accounts = self.bank.accounts
         return await accounts.second_proof(self.caller, FACTOR_ADD, {"kind": kind.value}, ADDED[kind])
 
@@ -129,8 +130,8 @@ async def _called(asked: Asked) -> str | None:
 
 
 async def new_passkey(asked: Asked) -> Fields:
-    spend = await asked.may_link(_linking(asked), FactorKind.PASSKEY)
     credential = asked.fields.get("credential")
+    spend = await asked.may_link(_purpose(await asked.bank.proofs.links_by_passkey(credential)), FactorKind.PASSKEY)
     shown = await asked.bank.proofs.show_new_passkey(asked.asker, credential, asked.name() or "Passkey")
     return await finish(asked, shown, spend)
 
@@ -173,8 +174,8 @@ async def bitcoin_message(asked: Asked) -> Fields:
 
 
 async def bitcoin_login(asked: Asked) -> Fields:
-    spend = await asked.may_link(_linking(asked), FactorKind.BITCOIN)
     nonce, signature = text_of(asked.fields, "nonce"), text_of(asked.fields, "signature")
+    spend = await asked.may_link(_purpose(await asked.bank.proofs.links_by_bitcoin(nonce)), FactorKind.BITCOIN)
     return await finish(asked, await asked.bank.proofs.show_bitcoin(asked.asker, nonce, signature, asked.name()), spend)
 
 
@@ -193,7 +194,7 @@ async def nostr_login(asked: Asked) -> Fields:
         return await finish(
             asked, await proofs.show_nostr_header(asked.asker, header, path, request.method, body), None
         )
-    spend = await asked.may_link(_linking(asked), FactorKind.NOSTR)
+    spend = await asked.may_link(_purpose(await proofs.links_by_nostr(asked.fields.get("event"))), FactorKind.NOSTR)
     return await finish(asked, await proofs.show_nostr(asked.asker, asked.fields.get("event"), asked.name()), spend)
 
 
@@ -205,9 +206,8 @@ def _nostr_header(request: Request) -> str | None:
 # -- what follows -------------------------------------------------------------------------------
 
 
-def _linking(asked: Asked) -> Purpose:
-    """Whoever answers with a session may be linking; what was asked for decides that later."""
-    return Purpose.ENTER if asked.caller is None else Purpose.LINK
+def _purpose(links: bool) -> Purpose:
+    return Purpose.LINK if links else Purpose.ENTER
 
 
 async def finish(asked: Asked, shown: Shown, spend: Callable[[Tx], Awaitable[None]] | None) -> Fields:

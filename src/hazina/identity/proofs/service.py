@@ -324,6 +324,24 @@ class Proofs:
 
     # -- common ---------------------------------------------------------------------------------
 
+    async def links_by_passkey(self, found: Any) -> bool:
+        """Whether a passkey's answer is to a request to link: that may need a second proof, which its asker must
+        hear of before the answer is used up. Raises PasskeyMalformed."""
+        return await self._links(FactorKind.PASSKEY, passkey.read_response(found).challenge)
+
+    async def links_by_bitcoin(self, nonce: str) -> bool:
+        """The same of a signature."""
+        return await self._links(FactorKind.BITCOIN, nonce.encode())
+
+    async def links_by_nostr(self, found: Any) -> bool:
+        """The same of an event. Raises NostrMalformed, a NostrRefused."""
+        return await self._links(FactorKind.NOSTR, nostr.challenge_in(nostr.read_event(found)).encode())
+
+    async def _links(self, kind: FactorKind, nonce: bytes) -> bool:
+        async with self.db.reading() as tx:
+            row = await store.look(tx, kind, nonce_hash(nonce))
+        return row is not None and row.challenge.purpose is Purpose.LINK
+
     async def sweep(self) -> int:
         """Drop challenges that are over: addresses and keys stand in them. Run it every few minutes."""
         async with self.db.transaction() as tx:
