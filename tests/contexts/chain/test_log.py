@@ -110,13 +110,16 @@ async def test_verify_finds_what_was_told_wrongly(db: Database) -> None:
         await store.move_cursor(tx, 0, [Place(height, f"{height:064x}", height) for height in range(8, 13)])
         await store.keep_outputs(tx, [settled], AT)
         await store.tell(tx, [(EventKind.OUTPUT_SEEN, settled), (EventKind.OUTPUT_SETTLED, settled)], AT)
-        assert all(one.ok and one.checked for one in await verify(tx))
+        found = await verify(tx)
+        assert all(one.ok for one in found)
+        looked_at = {one.name for one in found if one.checked}
     wrongs = {
         "output-told": "insert into chain_event (kind, at, body) select kind, at, body from chain_event where kind = 3",
         "output-seen": "delete from chain_event where kind = 1",
         "output-deep": "update chain_output set needed = 6",
         "told-output": "update chain_output set sats = 1",
     }
+    assert looked_at == set(wrongs)
     for name, wrong in wrongs.items():
         with pytest.raises(RuntimeError):
             async with db.transaction() as tx:
