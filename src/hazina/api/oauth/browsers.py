@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,6 +13,7 @@ from hazina.access import Window
 from hazina.api.bank import Bank
 from hazina.api.oauth.limits import AUTHORIZE, USER_CODE, TooMany, counted
 from hazina.api.pages import Pages, Visitor
+from hazina.api.pages.apps import Apps, cents_of, dollars
 from hazina.api.pages.kernel import WORDS, language, read_form
 from hazina.api.pages.login import Destination, Login
 from hazina.api.pages.serving import Show, page
@@ -22,8 +22,6 @@ from hazina.oauth import SPENDING, Ask, Decision, Ended, LogIn, Redirect, Step, 
 from hazina.oauth import shown_user_code as shown_code
 
 CAP_FIRST = "10.00"
-CENTS_MAX = 100_000_000
-_AMOUNT = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,2}))?", re.ASCII)
 ANSWER_PATH = "/oauth/authorize/"
 
 
@@ -37,6 +35,7 @@ def routes(bank: Bank, pages: Pages) -> list[Route]:
     return [
         *login.routes(),
         *Ways(login).routes(),
+        *Apps(pages).routes(),
         at("/oauth/authorize", here.authorize, "GET"),
         at("/oauth/authorize", here.by_get, "POST"),
         at("/oauth/authorize/{key}", here.resume, "GET"),
@@ -109,7 +108,7 @@ class Browsers:
     ) -> Response:
         client = ask.client
         known = ask.caps.get(Window.DAY)
-        cap = wrong.get("cap", "") if wrong is not None else f"{known // 100}.{known % 100:02d}" if known else CAP_FIRST
+        cap = wrong.get("cap", "") if wrong is not None else dollars(known) if known else CAP_FIRST
         app = {"name": client.name, "checked": client.checked, "place": _place(client.metadata.get("client_uri", ""))}
         return self.pages.show(
             request,
@@ -211,14 +210,8 @@ def decided(fields: dict[str, str]) -> Decision | None:
     given = ("openid", *(name.removeprefix("give_") for name in fields if name.startswith("give_")))
     if SPENDING not in given:
         return Decision(True, given)
-    cents = _cents(fields.get("cap", ""))
+    cents = cents_of(fields.get("cap", ""))
     return None if cents is None else Decision(True, given, {Window.DAY: cents})
-
-
-def _cents(text: str) -> int | None:
-    found = _AMOUNT.fullmatch(text.strip().replace(",", ""))
-    cents = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else 0
-    return cents if 1 <= cents <= CENTS_MAX else None
 
 
 def _rights(ask: Ask, wrong: dict[str, str] | None) -> list[dict[str, Any]]:
