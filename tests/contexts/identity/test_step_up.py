@@ -173,7 +173,7 @@ async def test_one_right_answer_gives_one_token(whole: Whole) -> None:
     assert sum(isinstance(one, str) for one in found) == 1
 
 
-async def test_asking_again_and_again_is_bounded(whole: Whole) -> None:
+async def test_api_06_asking_again_and_again_is_counted_by_account(whole: Whole) -> None:
     amina = await rich(whole)
     stepup = whole.bank.identity.stepup
     ends: list[str] = []
