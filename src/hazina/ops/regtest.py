@@ -23,18 +23,13 @@ START_SECONDS_MAX = 300  # the first time, a network is made
 STOP_SECONDS_MAX = 60
 
 
-def claim(settings: Settings, folder: Path) -> None:
-    """This data folder's bank has the kind of node that the settings ask for, from its first start on.
+def fits(settings: Settings, folder: Path) -> None:
+    """This data folder's bank has the kind of node that the settings ask for, or none yet.
 
     :raises Trouble: it has another.
     """
-    wanted = settings.real_nodes or PLAYED
-    file = folder / KIND_FILE
-    if not file.exists():
-        before = PLAYED if (folder / "sandbox.sqlite").exists() else wanted
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(before)
-    if (known := file.read_text().strip()) == wanted:
+    wanted, known = settings.real_nodes or PLAYED, _kind(folder)
+    if known in (wanted, None):
         return
     start = "without --regtest" if known == PLAYED else f"with --regtest --lightning {known}"
     raise Trouble(
@@ -43,10 +38,24 @@ def claim(settings: Settings, folder: Path) -> None:
     )
 
 
+def claim(settings: Settings, folder: Path) -> None:
+    """From now on this data folder's bank has that kind of node.
+
+    :raises Trouble: it has another.
+    """
+    fits(settings, folder)
+    (folder / KIND_FILE).write_text(settings.real_nodes or PLAYED)
+
+
+def _kind(folder: Path) -> str | None:
+    if (folder / KIND_FILE).exists():
+        return (folder / KIND_FILE).read_text().strip()
+    return PLAYED if (folder / "sandbox.sqlite").exists() else None
+
+
 def real(folder: Path) -> bool:
     """Is this sandbox's Lightning node a real one?"""
-    file = folder / KIND_FILE
-    return file.exists() and file.read_text().strip() != PLAYED
+    return _kind(folder) not in (PLAYED, None)
 
 
 def network(settings: Settings, folder: Path) -> Network | None:

@@ -84,6 +84,16 @@ def running(settings: Settings) -> str | None:
         return None
 
 
+def must_fit(settings: Settings) -> None:
+    """Before anything starts: the sandbox that the settings want can run on this data folder.
+
+    :raises Trouble: it cannot.
+    """
+    if settings.wants_sandbox and not (settings.sandbox_url or running(settings)):
+        regtest.fits(settings, folder(settings))
+        regtest.network(settings, folder(settings))
+
+
 @contextmanager
 def beside(settings: Settings) -> Iterator[Sandbox | None]:
     """The sandbox while the block runs, when the settings want one: a running one, else a child process."""
@@ -94,8 +104,7 @@ def beside(settings: Settings) -> Iterator[Sandbox | None]:
         yield Sandbox(known)
         return
     folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
-    regtest.claim(settings, folder(settings))
-    regtest.network(settings, folder(settings))  # what is missing is said before anything starts
+    must_fit(settings)
     log = folder(settings) / "sandbox.log"
     _address_file(settings).unlink(missing_ok=True)
     with log.open("ab") as output:

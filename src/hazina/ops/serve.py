@@ -40,6 +40,7 @@ def up(settings: Settings, say: Say, *, with_demo: bool = False) -> str | None:
     settings = at_port(settings, listening)
     url = f"http://{settings.host}:{settings.port}"
     say(f"Hazina {__version__}")
+    sandbox.must_fit(settings)
     with stopping_cleanly(say), database.opened(settings, adopt=False) as place:
         database.must_be_durable(place, settings)
         before, after = database.migrate(place, anew=place.cluster is None)
