@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from hazina.kernel.clock import ManualClock
@@ -94,6 +95,17 @@ async def test_a_process_that_is_behind_signs_with_what_everybody_knows(threads:
     clock.advance(timedelta(minutes=1))
     assert await checks(threads, quick, token)
     assert len((await threads.run(quick.document))["keys"]) == 4, "twice at once is once"
+
+
+async def test_a_stolen_key_is_dead_for_everybody_outside(threads: Threads, clock: ManualClock) -> None:
+    ring = KeyRing(threads, Keys.fresh(), clock, POLICY)
+    token = await signed(threads, ring, "ES256")
+    await threads.run(lambda: threads.alone(lambda tx: ring.rotate_now(tx, stolen=True)))
+    clock.advance(timedelta(minutes=2))
+    with pytest.raises(JoseError):
+        await checks(threads, ring, token)
+    assert len((await threads.run(ring.document))["keys"]) == 2
+    assert await checks(threads, ring, await signed(threads, ring, "ES256"))
 
 
 async def test_keys_are_sealed_and_follow_the_banks_own(threads: Threads, db: Database, clock: ManualClock) -> None:

@@ -30,6 +30,7 @@ async def test_apps_are_made_marked_and_removed(db: Database, program_url: str, 
     assert "client_secret" not in apps("add", "Phone", "--redirect", "com.example.app:/cb", "--public")
     assert apps("token", "The makers of tills", "--uses", "3").startswith("hzn_ia_")
     assert "two days" in apps("rotate-keys")
+    assert "within a minute" in apps("rotate-keys", "--stolen")
     assert "Removed" in apps("remove", client_id) and client_id not in apps("list")
     for wrong in (
         ("remove", client_id),

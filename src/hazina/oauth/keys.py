@@ -127,11 +127,17 @@ class KeyRing:
         rows.put_key(tx, kid, alg, dict(key.as_dict(private=False)), sealed, self._clock.now(), active_at)
         log.info("a signing key was made", kid=kid, alg=alg, active_at=active_at.isoformat())
 
-    def rotate_now(self, tx: SyncTx) -> None:
+    def rotate_now(self, tx: SyncTx, *, stolen: bool = False) -> None:
         """A new key of each algorithm, published at once, signing after the notice. Nothing where one waits
-        already."""
+        already. ``stolen``: it signs at once and alone; whoever keeps our keys refuses what is signed until they
+        look again, and everybody refuses what the old ones signed."""
         rows.lock_keys(tx)
         now = self._clock.now()
+        if stolen:
+            rows.drop_keys(tx, [row["kid"] for row in rows.keys(tx)])
+            for alg in ALGORITHMS:
+                self._make(tx, alg, now)
+            return
         waiting = {one.alg for one in self._opened(tx) if one.active_at > now}
         for alg in ALGORITHMS:
             if alg not in waiting:

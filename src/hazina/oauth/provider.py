@@ -74,9 +74,9 @@ class Provider:
     async def jwks(self) -> dict[str, Any]:
         return await self._run(self.server.ring.document)
 
-    async def rotate_keys(self) -> None:
-        """Publish a new key of each algorithm, which signs in two days."""
-        await self._run(lambda: self.server.ring.rotate_now(current()))
+    async def rotate_keys(self, *, stolen: bool = False) -> None:
+        """Publish a new key of each algorithm, which signs in two days; or at once and alone."""
+        await self._run(lambda: self.server.ring.rotate_now(current(), stolen=stolen))
 
     async def reseal_keys(self) -> int:
         return await self._run(lambda: self.server.ring.reseal(current()))

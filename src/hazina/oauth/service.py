@@ -98,9 +98,10 @@ class OAuth:
     async def jwks(self) -> dict[str, Any]:
         return await self.provider.jwks()
 
-    async def rotate_keys(self) -> None:
-        """Publish new signing keys; they sign in two days. Harmless when new ones wait already."""
-        await self.provider.rotate_keys()
+    async def rotate_keys(self, *, stolen: bool = False) -> None:
+        """Publish new signing keys; they sign in two days. Harmless when new ones wait already. ``stolen``: they sign
+        at once, and what the old ones signed is refused by everybody outside. (Our own API never reads signatures.)"""
+        await self.provider.rotate_keys(stolen=stolen)
 
     async def reseal_keys(self) -> int:
         """Bring signing keys that an older key of the bank seals under the active one; how many."""

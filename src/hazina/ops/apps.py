@@ -88,9 +88,12 @@ def initial_token(settings: Settings, place: Place, note: str, uses: int, days: 
     say(_run(settings, place, lambda oauth: oauth.initial_token(note, uses, days)))
 
 
-def rotate_keys(settings: Settings, place: Place, say: Say) -> None:
-    _run(settings, place, lambda oauth: oauth.rotate_keys())
-    say("New signing keys are published. They sign in two days; what the older ones signed stays valid.")
+def rotate_keys(settings: Settings, place: Place, stolen: bool, say: Say) -> None:
+    _run(settings, place, lambda oauth: oauth.rotate_keys(stolen=stolen))
+    if stolen:
+        say("New signing keys sign within a minute, and what the older ones signed is refused. Tell your apps.")
+    else:
+        say("New signing keys are published. They sign in two days; what the older ones signed stays valid.")
 
 
 def _run(settings: Settings, place: Place, verb: Callable[[OAuth], Awaitable[T]]) -> T:

@@ -142,7 +142,10 @@ def token(
 
 
 @apps_cli.command("rotate-keys")
-def rotate_keys(data: Data = None) -> None:
+def rotate_keys(
+    stolen: Annotated[bool, typer.Option("--stolen", help="At once, and refuse what the old ones signed.")] = False,
+    data: Data = None,
+) -> None:
     """Publish new keys for signing tokens; they sign in two days. It also happens by itself, every 90 days.
 
     Example: `hazina apps rotate-keys`
@@ -150,4 +153,4 @@ def rotate_keys(data: Data = None) -> None:
     from hazina.ops import apps
 
     with _opened(data) as (settings, place):
-        apps.rotate_keys(settings, place, _say)
+        apps.rotate_keys(settings, place, stolen, _say)
