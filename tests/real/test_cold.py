@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import bdkpython as bdk  # type: ignore[import-untyped]  # the package ships no types
 import pytest
 from tests.real.banking import HOT, Desk, opened
+from tests.real.signer import Signer
 
 from hazina.chain import EventKind
 from hazina.chain.batch import BatchState
@@ -141,34 +141,14 @@ async def test_a_late_refill_is_paid_for_by_the_hot_wallet(bank: Bank) -> None:
     assert sorted(await bank.told(EventKind.TRANSFER_SETTLED)) == [("bump", 0), ("to_hot", 50_000_000)]
 
 
-def bdk_wallet(kind: str) -> tuple[str, Callable[[str], str]]:
-    """A wallet of another library (BDK): its public descriptor, and how it signs, offline."""
-    network = bdk.NetworkKind.TEST
-    secret = bdk.DescriptorSecretKey(network, bdk.Mnemonic(bdk.WordCount.WORDS12), None)
-    make = {"wpkh": bdk.Descriptor.new_bip84, "tr": bdk.Descriptor.new_bip86}[kind]
-    receive, change = (
-        make(secret, keychain, network) for keychain in (bdk.KeychainKind.EXTERNAL, bdk.KeychainKind.INTERNAL)
-    )
-    wallet = bdk.Wallet(receive, change, bdk.Network.REGTEST, bdk.Persister.new_in_memory())
-    public = str(receive).split("#")[0].replace("/0/*", "/<0;1>/*")
-
-    def sign(psbt: str) -> str:
-        read = bdk.Psbt(psbt)
-        wallet.reveal_addresses_to(bdk.KeychainKind.EXTERNAL, 20)
-        wallet.reveal_addresses_to(bdk.KeychainKind.INTERNAL, 20)
-        wallet.sign(read, None)
-        return str(read.serialize())
-
-    return public, sign
-
-
 @pytest.mark.parametrize("kind", ["wpkh", "tr"])
 async def test_a_cold_wallet_of_one_key_signed_by_another_library(bank: Bank, kind: str) -> None:
-    public, sign = bdk_wallet(kind)
-    await bank.cold_is(await bank.with_checksum(public))
+    signer = Signer.of(kind)
+    assert signer.descriptor == await bank.with_checksum(signer.public), "both compute the same checksum"
+    await bank.cold_is(signer.descriptor)
     await bank.fund_cold(100_000_000)
     draft = await bank.treasury.draft(60_000_000, *AMINA)
-    await bank.treasury.release(draft.id, sign(draft.psbt), *BARAKA)
+    await bank.treasury.release(draft.id, signer.sign(draft.psbt), *BARAKA)
     await bank.desk.mine(2)
     await bank.desk.round()
     assert await bank.told(EventKind.TRANSFER_SETTLED) == [("to_hot", 60_000_000)]

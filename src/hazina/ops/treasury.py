@@ -67,6 +67,14 @@ async def _lightning(bank: app.Bank) -> list[str]:
     return lines
 
 
+def sweep(settings: Settings, say: Say) -> None:
+    batch = _run(settings, lambda treasury: treasury.sweep())
+    if batch is None:
+        say("Nothing to sweep: under the threshold, one is on its way, or no cold wallet is confirmed.")
+    else:
+        say(f"Swept to cold, batch {batch}. `hazina treasury show` follows it.")
+
+
 def propose(settings: Settings, name: str, file: Path, operator: str, secret: str, say: Say) -> None:
     """:raises Trouble: refused, with the reason."""
     cold = _run(settings, lambda treasury: treasury.propose(name, _text(file), operator, secret))

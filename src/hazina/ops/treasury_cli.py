@@ -71,6 +71,17 @@ def show(data: Data = None) -> None:
     treasury.show(_settings(data), _say)
 
 
+@treasury_cli.command()
+def sweep(data: Data = None) -> None:
+    """Send to cold now what the hot wallet has beyond the threshold. The workers do it each minute by themselves.
+
+    Example: `hazina treasury sweep`
+    """
+    from hazina.ops import treasury
+
+    treasury.sweep(_settings(data), _say)
+
+
 @cold_cli.command("propose")
 def cold_propose(
     name: Annotated[str, typer.Argument(help="What to call it; never given twice.")],
