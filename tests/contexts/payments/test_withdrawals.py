@@ -242,6 +242,12 @@ async def test_onc_10_ones_own_address_is_refused(coins: Coins, rich: Person) ->
         await coins.payments.send_onchain(rich.caller, order(rich, await coins.address(rich), 10_000))
 
 
+async def test_the_banks_own_address_is_paid_as_any_other(coins: Coins, rich: Person) -> None:
+    """The coins come back as the bank's own: one way to book them."""
+    await coins.payments.send_onchain(rich.caller, order(rich, await coins.address(None), 20_000))
+    assert len(await coins.payouts()) == 1
+
+
 @pytest.mark.parametrize(
     ("address", "code"),
     [
