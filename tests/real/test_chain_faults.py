@@ -258,7 +258,10 @@ async def test_no_new_wallet_is_made_in_place_of_one_that_is_gone(bitcoind: Bitc
     await post.close()
 
 
-async def test_a_wallet_from_an_older_backup_gives_nobodys_address_away(post: Post, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_a_hurry", [False, True])
+async def test_a_wallet_from_an_older_backup_gives_nobodys_address_away(
+    post: Post, tmp_path: Path, in_a_hurry: bool
+) -> None:
     owner = public_id()
     await post.address()
     await post.rpc("backupwallet", str(tmp_path / "backup.dat"), wallet=post.wallet)
@@ -266,9 +269,15 @@ async def test_a_wallet_from_an_older_backup_gives_nobodys_address_away(post: Po
     await post.rpc("unloadwallet", post.wallet)
     shutil.rmtree(Path(post.node.folder) / "regtest" / "wallets" / post.wallet)
     await post.rpc("restorewallet", post.wallet, str(tmp_path / "backup.dat"))
+    early = public_id()
+    if in_a_hurry:  # it asks before the watch has looked
+        with pytest.raises(OnchainUnavailable):
+            await post.chain.current_address(early)
+        first = await post.chain.current_address(early)
+        assert first.text not in given and first.owner == early
     anew = await again(post)
     other = await anew.address()
-    assert other not in given
+    assert other not in [*given, (await anew.chain.current_address(early)).text]
     await post.node.send(given[3], 50_000)
     assert await anew.news() == [(SEEN, 50_000)]
     assert anew.told[-1].output and anew.told[-1].output.owner == owner

@@ -20,6 +20,7 @@ from hazina.kernel.ids import derived, new_id
 log = structlog.get_logger("hazina.chain")
 
 LEARN_MAX = 500
+MAKE_TRIES = 5
 
 
 async def current_address(parts: Parts, owner: UUID) -> Address:
@@ -46,14 +47,24 @@ async def new_address(parts: Parts, owner: UUID, request: UUID | None = None) ->
         if begun is None:
             raise OnchainUnavailable()
         try:
-            made = await parts.bitcoin.address(label(owner, request))
+            known = await _made(parts, owner, request)
         except (NodeSilent, NodeRefused) as error:
             raise OnchainUnavailable() from error
-        await _learn(parts, made)
-        async with parts.db.reading() as tx:
-            known = await store.address_of_request(tx, request)
     assert known is not None and known.owner == owner, "a request names one address of one owner"
     return known
+
+
+async def _made(parts: Parts, owner: UUID, request: UUID) -> Address:
+    name = label(owner, request)
+    for _ in range(MAKE_TRIES):
+        await _learn(parts, await parts.bitcoin.address(name))
+        async with parts.db.reading() as tx:
+            known = await store.address_of_request(tx, request)
+        if known is not None:
+            return known
+        # a wallet from an older backup gave one that somebody has already: theirs it stays
+        await parts.bitcoin.next_address(name)
+    raise NodeSilent("the wallet gives out addresses that others have: it is behind")
 
 
 async def reconcile(parts: Parts) -> int:
@@ -68,8 +79,10 @@ async def reconcile(parts: Parts) -> int:
 async def _give_out_again(parts: Parts) -> None:
     """A wallet put back from an older backup would give the addresses of the time since to others: let it make them
     anew, under their labels, before anybody asks for one."""
+    async with parts.db.reading() as tx:
+        top = await store.last_place(tx)  # read first: what the node makes meanwhile comes behind it
     made = await parts.bitcoin.made()
-    while True:
+    while made <= top:
         async with parts.db.reading() as tx:
             known = await store.addresses_from(tx, made, LEARN_MAX)
         for text, place, owner, request in known:
@@ -79,8 +92,6 @@ async def _give_out_again(parts: Parts) -> None:
             if again != text:
                 raise NodeUnfit(f"The wallet's address at place {place:,} is not the one that the bank gave out.")
             made += 1
-        if not known:
-            return
         log.warning("addresses_given_out_again", count=len(known), last=made - 1)
 
 

@@ -81,10 +81,16 @@ async def learn(tx: Tx, addresses: Sequence[tuple[str, bytes, int, UUID | None, 
                 and not exists (select 1 from chain_address a where a.request = r.request) then request end, %(now)s
         from jsonb_to_recordset(%(rows)s)
             as r(address text, script text, place int, owner uuid, request uuid)
+        where not exists (select 1 from chain_address a where a.address = r.address)
         order by place on conflict (address) do nothing
         """,
         {"rows": Jsonb(rows), "now": now},
     )
+
+
+async def last_place(tx: Tx) -> int:
+    """The highest place of an address that we know; -1 when there is none."""
+    return int(await tx.value("select coalesce(max(place), -1) from chain_address"))
 
 
 async def addresses_from(tx: Tx, place: int, limit: int) -> list[tuple[str, int, UUID | None, UUID | None]]:
