@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench import api, deposits, ledger, oauth, payment, payouts, people, reads
+from bench import api, deposits, ledger, node, oauth, payment, payouts, people, reads
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parts = ("all", "api", "ledger", "deposits", "payouts", "people", "oauth", "install")
+    parts = ("all", "api", "ledger", "deposits", "payouts", "node", "people", "oauth", "install")
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
     parser.add_argument("--rounds", type=int, default=3)
@@ -36,6 +36,8 @@ def main() -> None:
         found |= api.measure(chosen.seconds, chosen.rounds)
     if chosen.what in ("all", "oauth"):
         found |= oauth.measure(chosen.seconds, chosen.rounds)
+    if chosen.what in ("all", "node"):
+        found |= node.measure(chosen.rounds)
     if chosen.what in ("all", "install"):
         found |= api.installed()
     print(json.dumps(found))

@@ -67,16 +67,16 @@ def call(path: str, body: Any = None, token: str = "") -> Any:
         return json.load(said)
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], float]:
+def start(folder: Path, *arguments: str, **environ: str) -> tuple[subprocess.Popen[bytes], float]:
     """The bank on ``folder``, and the seconds until it said that it was ready."""
     log = (folder / "up.out").open("ab")
     began = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "hazina.cli", "up", "--data", str(folder), "--port", str(PORT)],
+        [sys.executable, "-m", "hazina.cli", "up", "--data", str(folder), "--port", str(PORT), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env={**os.environ, "HAZINA_LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "HAZINA_LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1", **environ},
     )
     log.close()
     while True:
@@ -85,7 +85,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], float]:
                 return process, time.perf_counter() - began
         except (OSError, ValueError):
             pass
-        if process.poll() is not None or time.perf_counter() - began > 90:
+        if process.poll() is not None or time.perf_counter() - began > 180:
             raise SystemExit("the bank did not start:\n" + (folder / "up.out").read_text()[-2000:])
         time.sleep(0.02)
 
