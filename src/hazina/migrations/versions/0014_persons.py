@@ -102,14 +102,16 @@ comment on table outgoing_hold is 'After a change of factors little may leave: c
 
 create function outgoing_take(p_rows jsonb) returns table (n int, code int, detail jsonb)
 language sql volatile as $$
+    -- The window of 30 days is longer than any hold; the subject is the hold itself.
     with held as (
         select r.n, r.unit, 'hold:' || h.id as subject, h.until, h.cents, r.amount, r.at
         from jsonb_to_recordset(p_rows) as r(n int, unit uuid, user_id uuid, amount bigint, at timestamptz)
         join outgoing_hold h on h.user_id = r.user_id and h.until > r.at),
-    lost as (
-        select t.n, t.detail from limit_take((
-            select jsonb_agg(jsonb_build_object('n', n, 'unit', unit, 'subject', subject, 'amount', amount, 'at', at,
-                'caps', array[cents], 'windows', array[2592000])) from held)) t)
+    asked as (
+        select jsonb_agg(jsonb_build_object('n', n, 'unit', unit, 'subject', subject, 'amount', amount, 'at', at,
+            'caps', array[cents], 'windows', array[2592000])) as rows
+        from held having count(*) > 0),
+    lost as (select t.n, t.detail from asked cross join lateral limit_take(asked.rows) t)
     select lost.n, 1, jsonb_build_object('remaining', lost.detail -> 'remaining', 'until', held.until)
     from lost join held using (n)
 $$;
@@ -195,7 +197,8 @@ drop function audit_link_next(int); drop table audit_link; drop function audit_h
 drop function audit_refuse();
 drop table notice; drop function outgoing_take(jsonb); drop table outgoing_hold; drop table step_up;
 drop index session_age; drop index session_end;
-alter table session add column ip inet, add column agent text, drop column sealed, drop column expires_at, drop column auth_time, drop column amr, drop column totp_pending,
+alter table session add column ip inet, add column agent text, drop column sealed, drop column expires_at,
+    drop column auth_time, drop column amr, drop column totp_pending,
     drop column wary;
 delete from phone_code;
 alter table phone_code drop column mark;
