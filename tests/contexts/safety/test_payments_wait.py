@@ -30,7 +30,7 @@ async def lift(whole: Whole, rail: Rail) -> None:
         await whole.bank.safety.lift(rail, name, secret)
 
 
-@pytest.mark.parametrize("rail", list(Rail))
+@pytest.mark.parametrize("rail", [Rail.BANK, Rail.LIGHTNING])
 async def test_nothing_leaves_and_all_else_goes_on(whole: Whole, payer: Person, rail: Rail) -> None:
     other, invoice = await whole.person(), await whole.invoice(1_000)
     await whole.bank.safety.close(rail, by="test", reason="x")
@@ -87,3 +87,8 @@ async def look(whole: Whole) -> None:
     async with whole.bank.db.transaction() as tx:
         await tx.execute("update payment set look_at = %(at)s where state < 2", {"at": whole.clock.now()})
     await whole.bank.payments.reconcile()
+
+
+async def test_lightning_goes_on_while_the_chain_is_closed(whole: Whole, payer: Person) -> None:
+    await whole.bank.safety.close(Rail.ONCHAIN, by="test", reason="x")
+    assert (await payer.pay(await whole.invoice(1_000))).status == "SUCCESS"
