@@ -21,12 +21,13 @@ from hazina.chain.errors import (
     NeedsAnother,
     NoColdWallet,
     NoDraft,
+    RefillStopped,
 )
 from hazina.chain.payout_store import live
 from hazina.chain.treasury import Treasury
 from hazina.kernel.db import Database
 from hazina.kernel.ids import new_id
-from hazina.safety import OperatorRefused, Safety
+from hazina.safety import OperatorRefused, Rail, Safety
 from hazina.sandbox.real.bitcoind import Bitcoind
 
 AMINA = ("amina", "amina's long passphrase")
@@ -331,6 +332,14 @@ async def test_a_draft_that_is_dropped_frees_its_coins(bank: Bank) -> None:
     with pytest.raises(ColdTooLittle):
         await bank.treasury.draft(30_000_000, *AMINA)
     draft = await bank.treasury.draft(20_000_000, *AMINA)
+    await bank.treasury.safety.close(Rail.ONCHAIN, by="test", reason="who has the keys?")
+    signed = await bank.signed(draft.psbt, *SIGNERS[:2])
+    with pytest.raises(RefillStopped):
+        await bank.treasury.release(draft.id, signed, *BARAKA)
+    with pytest.raises(RefillStopped):
+        await bank.treasury.draft(5_000_000, *AMINA)
+    for operator in (AMINA, BARAKA):
+        await bank.treasury.safety.lift(Rail.ONCHAIN, *operator)
     with pytest.raises(ColdTooLittle):
         await bank.treasury.draft(5_000_000, *AMINA)
     await bank.treasury.drop(draft.id, *BARAKA)

@@ -48,6 +48,12 @@ class NeedsAnother(Refusal):
     message = "You have begun this yourself. Another operator has to finish it."
 
 
+class RefillStopped(Refusal):
+    code = "REFILL_STOPPED"
+    kind = Kind.UNAVAILABLE
+    message = "Nothing leaves by the chain now, so nothing is brought to the hot wallet either: see safe-mode status."
+
+
 class ColdTooLittle(Refusal):
     code = "COLD_TOO_LITTLE"
     kind = Kind.CONFLICT

@@ -32,6 +32,7 @@ from hazina.chain.errors import (
     NeedsAnother,
     NoColdWallet,
     NoDraft,
+    RefillStopped,
 )
 from hazina.chain.model import Speed
 from hazina.chain.payouts import Payouts
@@ -39,7 +40,7 @@ from hazina.chain.ports import NodeRefused, NotEnough, Order, OutputRefused, Pur
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.ids import new_id
-from hazina.safety import Safety
+from hazina.safety import Rail, Safety, stopping
 
 log = structlog.get_logger("hazina.chain")
 
@@ -189,10 +190,11 @@ class Treasury:
         """A transaction of ``sats`` from cold to hot for the signers: export it, have it signed, and let another
         operator release it.
 
-        :raises OperatorRefused, NoColdWallet, ColdTooLittle:
+        :raises OperatorRefused, RefillStopped, NoColdWallet, ColdTooLittle:
         """
         assert sats > 0, "something is moved"
         await self.safety.prove(operator, passphrase)
+        await self._must_be_open()
         async with self.db.reading() as tx:
             cold = await cold_store.current(tx)
         if cold is None:
@@ -226,10 +228,11 @@ class Treasury:
         amounts and change, every signature for the whole transaction, none missing. Another operator than the one
         who drafted it. The id of its batch.
 
-        :raises OperatorRefused, NoDraft, NeedsAnother, BadPsbt:
+        :raises OperatorRefused, RefillStopped, NoDraft, NeedsAnother, BadPsbt:
         """
         theirs = psbt_text(psbt)
         await self.safety.prove(operator, passphrase)
+        await self._must_be_open()
         draft, cold = await self._open_draft(draft_id)
         if draft.drafted_by == operator:
             raise NeedsAnother()
@@ -260,6 +263,12 @@ class Treasury:
         log.info("refill_released", batch=str(batch_id), sats=draft.sats, by=operator)
         await self.payouts.publish(batch_id)
         return batch_id
+
+    async def _must_be_open(self) -> None:
+        """While the rail is closed somebody may hold the hot wallet's keys: nothing is brought to it."""
+        async with self.db.reading() as tx:
+            if await stopping(tx, Rail.ONCHAIN):
+                raise RefillStopped()
 
     async def drop(self, draft_id: UUID, operator: str, passphrase: str) -> None:
         """Forget a draft. Whoever has signatures for it could still broadcast it: it moves coins only to the hot
