@@ -8,6 +8,7 @@ import time
 
 import httpx2
 from tests.browser.conftest import Bank
+from tests.ops.bank import hazina
 
 
 async def test_f12_the_chain_is_told_in_status_health_and_metrics(bank: Bank) -> None:
@@ -27,3 +28,12 @@ async def test_f12_the_chain_is_told_in_status_health_and_metrics(bank: Bank) ->
     assert {"hazina_chain_node_silent_seconds", "hazina_chain_tip_age_seconds", "hazina_chain_deposits_pending"} <= set(
         figures
     )
+
+
+async def test_the_doctor_looks_at_the_bitcoin_node_and_the_watch(bank: Bank) -> None:
+    done = await asyncio.to_thread(
+        hazina, "doctor", "--data", str(bank.data), HAZINA_REAL_NODES="electrum", COLUMNS="200"
+    )
+    found = {line.split()[0]: line for line in done.stdout.splitlines() if line.split()}
+    assert "at block" in found["bitcoin"] and "well" in found["bitcoin"], done.stdout + done.stderr
+    assert "are seen as they come" in found["deposits"], done.stdout
