@@ -3,7 +3,7 @@ import type { Line } from "../lib/line.ts";
 
 /** The other side of a payment, as the person knows it. */
 export const nameOf = (line: Line): string =>
-  line.who ?? (line.address !== null ? t(line.incoming ? "row.chainIn" : "row.chainOut") : line.incoming ? t("row.lightningIn") : t("row.lightningOut"));
+  line.who ?? (line.address ? t(line.incoming ? "row.chainIn" : "row.chainOut") : line.incoming ? t("row.lightningIn") : t("row.lightningOut"));
 
 /** The two ends of an address or a transaction's id: what people compare. */
 export const ends = (text: string): string => (text.length > 26 ? `${text.slice(0, 12)}…${text.slice(-8)}` : text);
