@@ -354,7 +354,7 @@ ACRS = (ACR_PHISHING_RESISTANT, ACR_TWO, ACR_ONE)
 def acr_of(amr: Sequence[str]) -> str:
     """One factor, two, or a passkey (bound to our address, with the person verified)."""
     known = set(amr)
-    if known & {"hwk", "swk", "pop"} and "user" in known:
+    if known & {"hwk", "swk"} and "user" in known:
         return ACR_PHISHING_RESISTANT
     return ACR_TWO if "mfa" in known else ACR_ONE
 
@@ -449,7 +449,7 @@ def fields_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for number, (name, value) in enumerate(pairs):
         if number >= FIELDS_MAX or len(name) > 100 or len(value) > FIELD_CHARS_MAX:
             raise Malformed("The request is too long.")
-        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        if "\0" in (both := name + value) or any("\ud800" <= c <= "\udfff" for c in both):
             raise Malformed("The request holds characters that nobody can store.")
         if name in found:
             raise Malformed("A parameter is repeated.")
