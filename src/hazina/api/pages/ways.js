@@ -29,7 +29,7 @@ function send(form, fields) {
 }
 
 /** Passkeys: offered in the phone field by autofill, and by a button. */
-async function passkeys(form) {
+async function withPasskey(form) {
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
   form.hidden = false;
   let waiting = null;
@@ -63,7 +63,7 @@ async function passkeys(form) {
 }
 
 /** A Lightning wallet: goes on by itself once the wallet has answered. */
-async function wallet(form) {
+async function withWallet(form) {
   const id = form.elements.namedItem("handle").value;
   for (;;) {
     await new Promise((done) => setTimeout(done, 1500));
@@ -74,7 +74,7 @@ async function wallet(form) {
 }
 
 /** A Nostr key: the browser's extension signs (NIP-07). */
-function nostr(form) {
+function withNostr(form) {
   const button = form.querySelector("[data-act=sign]");
   const field = form.elements.namedItem("event");
   const event = JSON.parse(form.dataset.event);
@@ -88,5 +88,5 @@ function nostr(form) {
   }, 200);
 }
 
-const on = { passkeys, wallet, nostr };
+const on = { passkeys: withPasskey, wallet: withWallet, nostr: withNostr }; // window.nostr is the extension's
 for (const form of document.querySelectorAll("form[data-way]")) on[form.dataset.way]?.(form);
