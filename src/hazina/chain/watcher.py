@@ -33,7 +33,9 @@ FIRST_PLACES = 100
 """Blocks under the first cursor that are remembered: a reorganisation may come on the first day."""
 PENDING_MAX = 2_000
 """Outputs of the mempool that are looked at; more are found when they are mined."""
-WAITING_MAX = 500
+WAITING_MAX = 2 * PENDING_MAX
+MISSING_MAX = 500
+"""Of ours that wait, and of these such as the wallet does not show, how many are looked at in one look."""
 SHARE = 5
 """Rest at least so many times as long as a look took: a large wallet must not keep the node busy for us."""
 REST_MIN_S, REST_MAX_S = 0.1, 60.0
@@ -270,7 +272,7 @@ async def take_mempool(parts: Parts) -> None:
         cursor, waiting = await store.cursor(tx), await store.waiting(tx, WAITING_MAX)
     pending = await parts.bitcoin.pending(parts.policy.deposit_sats_min, PENDING_MAX)
     seen = {(one.txid, one.vout) for one in pending}
-    missing = [one for one in waiting if (one.txid, one.vout) not in seen]
+    missing = [one for one in waiting if (one.txid, one.vout) not in seen][:MISSING_MAX]
     there = await parts.bitcoin.in_mempool(sorted({one.txid for one in missing})) if missing else set()
     info = await parts.bitcoin.info()
     # only then can it not have gone into a block that we have not taken in
