@@ -30,9 +30,8 @@ from hazina.kernel.db import outside_call
 
 BUILD_S = 120.0
 """Hundreds of inputs take a slow machine its time to choose and sign."""
-NO_SUCH_TX = NO_SUCH_ADDRESS = NO_SUCH_BLOCK = -5
-DEEP = 12
-"""Blocks: what is deeper is told once."""
+NO_SUCH_TX = NO_SUCH_ADDRESS = -5
+PAGE_FIRST, PAGE = 20, 1_000
 WALLET_ERROR = WALLET_EXISTS = -4
 ALREADY_IN_CHAIN = -27
 INVALID_PARAMETER = -8
@@ -157,16 +156,24 @@ class BitcoindWallets:
             raise
         return True
 
-    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str]:
+    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str | None]:
+        """By pages from the newest back: each has a bound, however much dust somebody sends us."""
         outside_call("bitcoin.spends")
-        try:
-            said = await self._ask("listsinceblock", since or "", DEEP, wallet=wallet, timeout_s=BUILD_S)
-        except NodeRefused as refused:
-            if refused.number != NO_SUCH_BLOCK or since is None:
-                raise
-            said = await self._ask("listsinceblock", "", DEEP, wallet=wallet, timeout_s=BUILD_S)
-        sent = {one["txid"] for one in said["transactions"] if one["category"] == "send" and not one.get("abandoned")}
-        return sorted(sent), str(said["lastblock"])
+        sent: set[str] = set()
+        newest: str | None = None
+        count, skip = PAGE_FIRST, 0
+        while True:
+            page = await self._ask("listtransactions", "*", count, skip, wallet=wallet)
+            for one in reversed(page):
+                newest = newest or str(one["txid"])
+                if one["txid"] == since:
+                    return sorted(sent), newest
+                if one["category"] == "send" and not one.get("abandoned"):
+                    sent.add(str(one["txid"]))
+            if len(page) < count:
+                return sorted(sent), newest
+            skip += count
+            count = PAGE
 
     async def least_rate(self) -> int:
         outside_call("bitcoin.least_rate")

@@ -350,16 +350,16 @@ async def tip(tx: Tx) -> int | None:
 
 
 async def spends_cursor(tx: Tx) -> str | None:
-    block: str | None = await tx.value("select block from chain_spends")
-    return block
+    newest: str | None = await tx.value("select newest from chain_spends")
+    return newest
 
 
-async def keep_spends(tx: Tx, txids: Sequence[str], block: str, at: datetime) -> list[str]:
+async def keep_spends(tx: Tx, txids: Sequence[str], newest: str, at: datetime) -> list[str]:
     """Which of these are no version of ours and were not seen before; from now on they were."""
     await tx.execute(
-        """insert into chain_spends (block) values (%(block)s)
-        on conflict (one) do update set block = excluded.block where chain_spends.block <> excluded.block""",
-        {"block": block},
+        """insert into chain_spends (newest) values (%(newest)s)
+        on conflict (one) do update set newest = excluded.newest where chain_spends.newest <> excluded.newest""",
+        {"newest": newest},
     )
     return await tx.rows(
         lambda txid: txid,

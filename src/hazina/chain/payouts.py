@@ -132,12 +132,12 @@ class Payouts:
         again. Nothing more leaves by the chain until two operators have looked."""
         async with self.db.reading() as tx:
             since = await store.spends_cursor(tx)
-        txids, block = await self.wallets.spends(self.wallets.hot, since)
-        if not txids and block == since:
+        txids, newest = await self.wallets.spends(self.wallets.hot, since)
+        if newest is None or newest == since:
             return
         now = self.clock.now()
         async with self.db.transaction() as tx:
-            strange = await store.keep_spends(tx, txids, block, now)
+            strange = await store.keep_spends(tx, txids, newest, now)
             if strange:
                 reason = f"The Bitcoin wallet spent coins in a way that the records do not know ({len(strange)})."
                 await close(tx, Rail.ONCHAIN, by="the hot wallet's own list", reason=reason, at=now)

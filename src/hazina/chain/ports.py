@@ -275,9 +275,9 @@ class Wallets(Protocol):
         """None: the wallet has never seen it."""
         ...
 
-    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str]:
-        """Transactions by which the wallet's coins left it, since a block (None: since ever), and the block to ask
-        from the next time: deep enough that what comes before it stays."""
+    async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str | None]:
+        """Transactions by which the wallet's coins left it, of those that it learned of after ``since`` (None: all),
+        and the newest that it knows: to ask from the next time."""
         ...
 
     async def least_rate(self) -> int:

@@ -89,9 +89,9 @@ create index chain_payout_queued on chain_payout (speed, created_at) where state
 WALLETS = """
 create table chain_spends (
     one boolean primary key default true check (one),
-    block text not null
+    newest text not null
 );
-comment on table chain_spends is 'Up to this block the hot wallet''s own spends were held against ours';
+comment on table chain_spends is 'Up to this transaction the hot wallet''s own list of spends was held against ours';
 
 create table chain_foreign_spend (
     txid text primary key,
