@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.sandbox.process import SandboxProcess
@@ -25,9 +26,12 @@ async def geetest(sandbox: SandboxProcess) -> AsyncIterator[GeeTest]:
     await adapter.close()
 
 
-def turnstile(sandbox: SandboxProcess, secret: str = captcha.TURNSTILE_SECRET) -> Turnstile:
-    settings = {"base_url": f"{sandbox.url}/turnstile", "site_key": "1x", "secret": secret}
-    return Turnstile(TurnstileSettings.model_validate(settings))
+@asynccontextmanager
+async def turnstile(sandbox: SandboxProcess, secret: str = captcha.TURNSTILE_SECRET) -> AsyncIterator[Turnstile]:
+    settings = {"base_url": sandbox.url, "site_key": "1x", "secret": secret}
+    widget = Turnstile(TurnstileSettings.model_validate(settings))
+    yield widget
+    await widget.close()
 
 
 async def test_geetest_solved_once(geetest: GeeTest) -> None:
@@ -49,16 +53,15 @@ async def test_geetest_away(geetest: GeeTest, sandbox: SandboxProcess) -> None:
 
 
 async def test_turnstile(sandbox: SandboxProcess) -> None:
-    widget = turnstile(sandbox)
-    assert await widget.solved("ok-1", "127.0.0.1", NOWHERE)
-    assert not await widget.solved("ok-1", None, NOWHERE)
-    assert not await widget.solved("no", None, NOWHERE)
-    assert await widget.solved("ok-2", None, frozenset({"localhost"}))
-    assert not await widget.solved("ok-3", None, frozenset({"elsewhere.example"}))
-    await sandbox.fault("verify", "empty", provider="captcha", times=1)
-    with pytest.raises(CaptchaUnavailable):
-        await widget.solved("ok-4", None, NOWHERE)
-    await widget.close()
+    async with turnstile(sandbox) as widget:
+        assert await widget.solved("ok-1", "127.0.0.1", NOWHERE)
+        assert not await widget.solved("ok-1", None, NOWHERE)
+        assert not await widget.solved("no", None, NOWHERE)
+        assert await widget.solved("ok-2", None, frozenset({"localhost"}))
+        assert not await widget.solved("ok-3", None, frozenset({"elsewhere.example"}))
+        await sandbox.fault("verify", "empty", provider="captcha", times=1)
+        with pytest.raises(CaptchaUnavailable):
+            await widget.solved("ok-4", None, NOWHERE)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +69,11 @@ async def test_turnstile(sandbox: SandboxProcess) -> None:
     [(captcha.ALWAYS_PASSES, True), (captcha.ALWAYS_FAILS, False), (captcha.ALREADY_SPENT, False)],
 )
 async def test_cloudflares_own_test_secrets(sandbox: SandboxProcess, secret: str, passes: bool) -> None:
-    widget = turnstile(sandbox, secret)
-    assert await widget.solved("XXXX.DUMMY.TOKEN.XXXX", None, NOWHERE) == passes
-    await widget.close()
+    async with turnstile(sandbox, secret) as widget:
+        assert await widget.solved("XXXX.DUMMY.TOKEN.XXXX", None, NOWHERE) == passes
 
 
 async def test_a_wrong_secret_of_ours_is_no_proof_against_the_customer(sandbox: SandboxProcess) -> None:
-    widget = turnstile(sandbox, "wrong")
-    with pytest.raises(CaptchaUnavailable):
-        await widget.solved("ok-5", None, NOWHERE)
-    await widget.close()
+    async with turnstile(sandbox, "wrong") as widget:
+        with pytest.raises(CaptchaUnavailable):
+            await widget.solved("ok-5", None, NOWHERE)
