@@ -186,7 +186,8 @@ UsdWallet implements Wallet = accountId: ID!; balance: SignedAmount!; id: ID!; i
     Int, address: OnChainAddress!): TransactionConnection; transactionsByPaymentHash(paymentHash: PaymentHash!):
     [Transaction!]!; transactionsByPaymentRequest(paymentRequest: LnPaymentRequest!): [Transaction!]!;
     walletCurrency: WalletCurrency!
-User = apiKeys: [ApiKey!]!; contactByUsername(username: Username!): UserContact!; contacts: [UserContact!]!; createdAt: Timestamp!;
+User = apiKeys: [ApiKey!]!; contactByUsername(username: Username!): UserContact!; contacts: [UserContact!]!;
+    createdAt: Timestamp!;
     defaultAccount: Account!; email: Email; id: ID!; language: Language!; phone: Phone; supportChat:
     [SupportMessage!]!; totpEnabled: Boolean!; username: Username
 UserLoginInput = code: OneTimeAuthCode!; phone: Phone!
