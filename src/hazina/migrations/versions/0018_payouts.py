@@ -97,7 +97,7 @@ create table chain_foreign_spend (
     txid text primary key,
     seen_at timestamptz not null
 );
-comment on table chain_foreign_spend is 'Transactions that spend the hot wallet''s coins and that the bank did not make';
+comment on table chain_foreign_spend is 'Transactions that spend coins of the hot wallet and that the bank did not make';
 
 create table chain_cold (
     id uuid primary key,
@@ -183,7 +183,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
-        drop table chain_draft; drop table chain_cold; drop table chain_foreign_spend; drop table chain_spends; drop table chain_payout;
+        drop table chain_draft; drop table chain_cold; drop table chain_foreign_spend; drop table chain_spends;
+        drop table chain_payout;
         drop table chain_coin; drop table chain_version; drop table chain_batch;
         drop function chain_version_keeps(); drop function chain_payout_keeps(); drop function chain_refuse()
         """
