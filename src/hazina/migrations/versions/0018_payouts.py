@@ -97,7 +97,7 @@ create table chain_foreign_spend (
     txid text primary key,
     seen_at timestamptz not null
 );
-comment on table chain_foreign_spend is 'Transactions that spend coins of the hot wallet and that the bank did not make';
+comment on table chain_foreign_spend is 'Transactions that spend coins of the hot wallet, not made by the bank';
 
 create table chain_cold (
     id uuid primary key,
