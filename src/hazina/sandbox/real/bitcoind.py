@@ -128,10 +128,11 @@ class Bitcoind:
     async def _load_miner(self) -> None:
         if MINER in await self.rpc("listwallets"):
             return
+        # From now on it is loaded before the node answers at all.
         try:
-            await self.rpc("loadwallet", MINER)
+            await self.named("loadwallet", filename=MINER, load_on_startup=True)
         except RpcError:
-            await self.rpc("createwallet", MINER)
+            await self.named("createwallet", wallet_name=MINER, load_on_startup=True)
         if await self.height() < FIRST_BLOCKS:
             await self.mine(FIRST_BLOCKS)
 
