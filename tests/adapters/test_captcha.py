@@ -30,8 +30,10 @@ async def geetest(sandbox: SandboxProcess) -> AsyncIterator[GeeTest]:
 async def turnstile(sandbox: SandboxProcess, secret: str = captcha.TURNSTILE_SECRET) -> AsyncIterator[Turnstile]:
     settings = {"base_url": sandbox.url, "site_key": "1x", "secret": secret}
     widget = Turnstile(TurnstileSettings.model_validate(settings))
-    yield widget
-    await widget.close()
+    try:
+        yield widget
+    finally:
+        await widget.close()
 
 
 async def test_geetest_solved_once(geetest: GeeTest) -> None:

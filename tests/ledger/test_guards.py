@@ -114,7 +114,7 @@ async def test_closed_stays_closed(customer: int, owner: psycopg.Connection) -> 
 
 
 @pytest.mark.parametrize(
-    "values", ["(7, 1, 0, 5, 0, 0)", "(7, 1, 0, 0, 0, 1)", "(7, 1, 3, 0, 0, 0)", "(7, 1, null, 5, 5, 0)"]
+    "values", ["(99, 1, 0, 5, 0, 0)", "(99, 1, 0, 0, 0, 1)", "(99, 1, 3, 0, 0, 0)", "(99, 1, null, 5, 5, 0)"]
 )
 async def test_accounts_begin_empty(customer: int, owner: psycopg.Connection, values: str) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):

@@ -353,7 +353,7 @@ def test_quick_even_for_the_largest_text() -> None:
     text = sealed("lnbc", [1] * 7_000)
     best = min(_seconds(text) for _ in range(5))
     assert best < 0.05, f"{best * 1000:.1f} ms"
-    assert _seconds("lnbc1" + "q" * 1_000_000) < 0.01
+    assert min(_seconds("lnbc1" + "q" * 1_000_000) for _ in range(5)) < 0.01
 
 
 def _seconds(text: str) -> float:
