@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 CACHE = ROOT / ".cache"
 BROWSERS = CACHE / "playwright"
 FAST = ("tests/rules", "tests/tree")
-WORKERS = "2"
+WORKERS = "3"  # of two cores: many tests wait for processes that they started
 
 
 @dataclass(frozen=True, slots=True)
