@@ -16,9 +16,13 @@ WEB = Path(__file__).parents[2] / "web"
 SCHEMA = build_schema()
 
 
+def sent() -> str:
+    return "\n".join(file.read_text() for file in sorted((WEB / "src" / "api").glob("*.ts")))
+
+
 def documents() -> dict[str, str]:
     """Every document of the wallet by the name of its constant, fragments filled in."""
-    text = (WEB / "src" / "api" / "documents.ts").read_text()
+    text = sent()
     pieces = dict(re.findall(r"const ([A-Z]+) = `([^`]*)`;", text))
     found = dict(re.findall(r"export const (\w+) = doc<[\s\S]*?>\(\s*`([^`]*)`\);", text))
     for name, document in found.items():
@@ -34,8 +38,7 @@ def test_a_document_fits_the_schema(name: str) -> None:
 
 
 def test_no_document_is_overlooked() -> None:
-    text = (WEB / "src" / "api" / "documents.ts").read_text()
-    assert len(documents()) == text.count("= doc<")
+    assert len(documents()) == sent().count("= doc<")
 
 
 def test_the_rules_of_money_and_destinations() -> None:

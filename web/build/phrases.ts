@@ -30,8 +30,8 @@ function differences(): string[] {
 // A page loads one language and its own phrases: `virtual:phrases/<page>/<language>`.
 const VIRTUAL = /^\0?virtual:phrases\/(\w+)\/(\w+)$/;
 // Of the wallet, but loaded with the first page that needs them: `wallet/paying.ts`, `wallet/later.ts`.
-const PAYING = /^(receive|scan|to|amount|confirm|result)\./;
-const LATER = /^(keys|passkey|stepup|name)\.|^(security|sessions)\.(?!(heading|short)$)|^refusal\.(PASSKEY|ATTEMPT|FACTOR|LAST)_/;
+const PAYING = /^(receive|scan|to|amount|confirm|result|send|steps|speed|receipt|activity)\.|^refusal\.(INSUFFICIENT|TRANSACTION|CANT_PAY|LIGHTNING|ROUTE|INVOICE|LND|PRICE|ONCHAIN)_/;
+const LATER = /^(keys|passkey|stepup|name|me(?!\.language$)|theme|security|sessions)\.|^refusal\.(PASSKEY|ATTEMPT|FACTOR|LAST)_/;
 const PAGES: Record<string, (key: string) => boolean> = {
   landing: (key) => key.startsWith("landing.") || key === "me.about",
   sandbox: (key) => /^(sandbox|day|money|nav|amount)\./.test(key),

@@ -1,7 +1,8 @@
 // One payment from the first field to its end. Held in memory only: a page that is loaded anew
 // starts over, and the history tells what became of a payment that had been sent.
 import { ask, NoAnswer, Refusal } from "../api/client.ts";
-import { ChainFees, FeeOf, FeeOfOpen, Lines, LinesByHash, PayAddress, PayAddressAll, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type LineData, type Sent, type Speed } from "../api/documents.ts";
+import { Lines, type LineData, type Speed } from "../api/documents.ts";
+import { ChainFees, FeeOf, FeeOfOpen, LinesByHash, PayAddress, PayAddressAll, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type Sent } from "../api/paying.ts";
 import type { Invoice } from "../lib/bolt11.ts";
 import { readDestination } from "../lib/destination.ts";
 import { t, type Key } from "../lib/i18n.svelte.ts";
