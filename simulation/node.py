@@ -283,7 +283,7 @@ class LightningPort:
 
     @property
     def can(self) -> Capabilities:
-        return Capabilities(hold=False)
+        return Capabilities(hold=False, description_hash=False)
 
     async def _call(self, what: str, effect: Callable[[], T], patience_s: float = CALL_S) -> T:
         outside_call(f"lightning.{what}")
@@ -314,11 +314,18 @@ class LightningPort:
         await asyncio.sleep(back)
         _give(answer, NodeSilent("the answer was lost") if lost == "answer" else result)
 
-    async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue(
+        self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
+        assert description_hash is None
         msat = amount.n if amount else None
         return await self._call("issue", lambda: self._world.node.issue(preimage, msat, description, expiry_s))
 
-    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue_hold(
+        self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         raise NodeRefused("no hold invoices here")
 
     async def settle(self, payment_hash: bytes, preimage: bytes) -> None:

@@ -40,6 +40,8 @@ PRIVATE = {"ID", "WalletId", "PaymentHash", "OnChainAddress", "EmailRegistration
 PUBLIC = {
     ("Mutation.intraLedgerPaymentSend", "recipientWalletId"),
     ("Mutation.intraLedgerUsdPaymentSend", "recipientWalletId"),
+    ("Mutation.lnInvoiceCreateOnBehalfOfRecipient", "recipientWalletId"),
+    ("Mutation.lnNoAmountInvoiceCreateOnBehalfOfRecipient", "recipientWalletId"),
     ("Mutation.onChainPaymentSend", "address"),
     ("Mutation.onChainPaymentSendAll", "address"),
     ("Query.onChainTxFee", "address"),

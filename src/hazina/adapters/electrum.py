@@ -1,9 +1,9 @@
 """A Lightning node: Electrum 4.8 and newer by its JSON-RPC, behind the payments context's port.
 
 Electrum differs from LND in what it cannot do (``Capabilities``): it picks the preimages of plain invoices,
-counts in whole satoshi, cannot pay an invoice without an amount, has no probe, no scoped credentials and no
-feed. The feed is emulated by polling: commitment numbers tell whether anything settled, and only then the
-history is read. Whoever may call Electrum's RPC owns its wallet: keep the port on loopback.
+counts in whole satoshi, cannot pay an invoice without an amount nor issue one over a hash, has no probe, no
+scoped credentials and no feed. The feed is emulated by polling: commitment numbers tell whether anything settled,
+and only then the history is read. Whoever may call Electrum's RPC owns its wallet: keep the port on loopback.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ RENEW_S = 900.0
 OLDEST = (4, 8, 0)
 FOLLOWED_MAX = 1_000
 CAN = Capabilities(
-    repeatable=False, msats=False, any_amount=False, quote=False, fenced=False, failures=False
+    repeatable=False, msats=False, any_amount=False, quote=False, fenced=False, failures=False, description_hash=False
 )  # fmt: skip
 
 
@@ -110,10 +110,13 @@ class Electrum:
 
     # --- receiving
 
-    async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue(
+        self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         """``preimage`` is not taken: Electrum makes its own."""
         outside_call("lightning.issue")
-        assert expiry_s > 0
+        assert expiry_s > 0 and description_hash is None
         made = await self._wanted("add_request", amount=_btc(amount), memo=description, expiry=expiry_s, lightning=True)
         issued = wire.read_issued(made.get("lightning_invoice"))
         found = await self._wanted_text("export_lightning_preimage", payment_hash=issued.payment_hash.hex())
@@ -122,10 +125,13 @@ class Electrum:
             raise NodeSilent("a preimage of another invoice")
         return Issued(issued.payment_hash, issued.bolt11, issued.payment_secret, own)
 
-    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue_hold(
+        self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         """Asking again is refused. Electrum refuses, too, what its channels cannot receive now."""
         outside_call("lightning.issue_hold")
-        assert len(payment_hash) == 32 and expiry_s > 0
+        assert len(payment_hash) == 32 and expiry_s > 0 and description_hash is None
         made = await self._wanted(
             "add_hold_invoice", payment_hash=payment_hash.hex(), amount=_btc(amount), memo=description, expiry=expiry_s
         )

@@ -123,7 +123,10 @@ class Lnd:
 
     # --- receiving
 
-    async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue(
+        self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         outside_call("lightning.issue")
         assert len(preimage) == 32 and expiry_s > 0, "LND takes a negative expiry for its default"
         payment_hash = hashlib.sha256(preimage).digest()
@@ -132,6 +135,7 @@ class Lnd:
             "value_msat": str(amount.n if amount else 0),
             "memo": description,
             "expiry": str(expiry_s),
+            **({} if description_hash is None else {"description_hash": wire.b64(description_hash)}),
         }
         try:
             made = await self._ask("POST", "/v1/invoices", body=body)
@@ -141,7 +145,10 @@ class Lnd:
             made = await self._invoice(payment_hash) or {}
         return wire.read_issued(made, payment_hash, preimage)
 
-    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue_hold(
+        self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         """Asking again gives the same invoice."""
         outside_call("lightning.issue_hold")
         assert len(payment_hash) == 32 and expiry_s > 0, "LND takes a negative expiry for its default"
@@ -150,6 +157,7 @@ class Lnd:
             "value_msat": str(amount.n if amount else 0),
             "memo": description,
             "expiry": str(expiry_s),
+            **({} if description_hash is None else {"description_hash": wire.b64(description_hash)}),
         }
         try:
             made = await self._ask("POST", "/v2/invoices/hodl", body=body)

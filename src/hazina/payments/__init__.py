@@ -25,6 +25,7 @@ from hazina.payments.errors import (
     SelfPayment,
 )
 from hazina.payments.flow import drawing
+from hazina.payments.hooks import InvoiceHook, take_invoice_hooks
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -63,6 +64,7 @@ __all__ = [
     "Invoice",
     "InvoiceAlreadyPaid",
     "InvoiceExpired",
+    "InvoiceHook",
     "InvoiceState",
     "InvoiceStatus",
     "InvoiceUnknown",
@@ -98,6 +100,7 @@ __all__ = [
     "receipt_id",
     "sent_with",
     "settlement_id",
+    "take_invoice_hooks",
     "verify",
     "waiting_since",
 ]

@@ -156,7 +156,8 @@ class SendOnchain:
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
     """Ask for money over Lightning. ``amount`` None: the payer chooses. ``take_within_s``: money that comes later
-    than that is given back (a price lock), so it is held first; None: taken whenever it comes."""
+    than that is given back (a price lock), so it is held first; None: taken whenever it comes. ``description_hash``:
+    stands in the invoice instead of the memo. ``webhook_url``: is told once that it was paid, or that it expired."""
 
     wallet_id: UUID
     amount: Msats | None = None
@@ -164,6 +165,8 @@ class NewInvoice:
     expires_in_minutes: int | None = None
     external_id: str | None = None
     take_within_s: int | None = None
+    description_hash: bytes | None = None
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

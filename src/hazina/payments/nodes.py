@@ -183,11 +183,14 @@ class Nodes:
             return pick(enough, payment_hash).lightning
         return max(fresh, key=lambda seat: room[seat.lightning.name]).lightning
 
-    async def for_receiving(self, key: bytes, amount: Msats | None, *, hold: bool = False) -> Lightning:
-        """The node that will make a new invoice; ``key``: anything that spreads them. Raises LightningUnavailable."""
+    async def for_receiving(
+        self, key: bytes, amount: Msats | None, *, hold: bool = False, hashed: bool = False
+    ) -> Lightning:
+        """The node that will make a new invoice; ``key``: anything that spreads them; ``hashed``: over the hash of a
+        description. Raises LightningUnavailable."""
         wanted = amount or Msats(0)
         open_ = [
-            seat for seat in await self._open() if _can_issue(seat.lightning.can, wanted, hold)
+            seat for seat in await self._open() if _can_issue(seat.lightning.can, wanted, hold, hashed)
         ]  # fmt: skip
         if not open_:
             raise LightningUnavailable()
@@ -215,8 +218,8 @@ class Nodes:
 NOTHING = Balance(Msats(0), Msats(0), Msats(0), Msats(0))
 
 
-def _can_issue(can: Capabilities, amount: Msats, hold: bool) -> bool:
-    return (can.hold or not hold) and (can.msats or amount.n % 1_000 == 0)
+def _can_issue(can: Capabilities, amount: Msats, hold: bool, hashed: bool) -> bool:
+    return (can.hold or not hold) and (can.msats or amount.n % 1_000 == 0) and (can.description_hash or not hashed)
 
 
 def pick(seats: Sequence[Seat], key: bytes) -> Seat:

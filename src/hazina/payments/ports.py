@@ -148,7 +148,7 @@ class Capabilities:
     is new, with a preimage of the node's). ``hold``: hold invoices. ``msats``: invoices over parts of a satoshi.
     ``any_amount``: paying invoices without an amount. ``quote``: a route's fee beforehand. ``fenced``: the node
     itself refuses a ``pay`` that comes after its ``not_after``. ``failures``: the feed tells of payments that
-    failed, whichever process sent them."""
+    failed, whichever process sent them. ``description_hash``: invoices that bear the hash of a description."""
 
     repeatable: bool = True
     hold: bool = True
@@ -157,6 +157,7 @@ class Capabilities:
     quote: bool = True
     fenced: bool = True
     failures: bool = True
+    description_hash: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +208,20 @@ class Lightning(Protocol):
     @property
     def can(self) -> Capabilities: ...
 
-    async def issue(self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue(
+        self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         """An invoice for a preimage that the caller chose, so that asking again gives the same invoice; a node
         that is not ``repeatable`` takes one of its own, and ``Issued`` has it. At most 639 bytes of description.
-        Without an amount the payer chooses it."""
+        Without an amount the payer chooses it. ``description_hash``: stands in the invoice instead (BOLT 11, tag
+        ``h``); for nodes that ``can`` only."""
         ...
 
-    async def issue_hold(self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int) -> Issued:
+    async def issue_hold(
+        self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
+        description_hash: bytes | None = None,
+    ) -> Issued:  # fmt: skip
         """An invoice whose money is held until ``settle`` or ``cancel``: what is paid stays in flight, and
         the node gives it back by itself when its blocks run out. Asking again is refused or gives the same."""
         ...

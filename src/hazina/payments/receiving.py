@@ -16,13 +16,13 @@ from datetime import timedelta
 import structlog
 
 from hazina.access import Caller
-from hazina.accounts import holders
+from hazina.accounts import Holder, WalletUnknown, holders
 from hazina.kernel import bolt11
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import UUID, new_id
 from hazina.kernel.money import Asset
 from hazina.ledger import BANK
-from hazina.payments import postings, store, store_nodes
+from hazina.payments import hooks, postings, store, store_nodes
 from hazina.payments.attempts import take_news
 from hazina.payments.common import Parts, may_move, own_wallet, party
 from hazina.payments.errors import (
@@ -69,17 +69,32 @@ CREDIT_TRIES = 5
 
 
 async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invoice:
-    """A new invoice for one of the caller's bitcoin wallets. The preimage is ours, so that the node's
-    copy and our row can always be matched."""
+    """A new invoice for one of the caller's wallets."""
+    async with parts.db.reading() as tx:
+        holder = await own_wallet(tx, caller, wish.wallet_id)
+    return await _create(parts, holder, wish)
+
+
+async def create_invoice_for(parts: Parts, wish: NewInvoice) -> Invoice:
+    """A new invoice for anybody's wallet, as anybody may ask: it can only bring money. Raises WalletUnknown."""
+    async with parts.db.reading() as tx:
+        holder = (await holders(tx, [wish.wallet_id])).get(wish.wallet_id)
+    if holder is None:
+        raise WalletUnknown()
+    return await _create(parts, holder, wish)
+
+
+async def _create(parts: Parts, holder: Holder, wish: NewInvoice) -> Invoice:
+    """The preimage is ours, so that the node's copy and our row can always be matched."""
     if wish.amount is not None:
         positive(wish.amount)
     memo_fits(wish.memo)
-    if wish.external_id is not None and not EXTERNAL_ID.fullmatch(wish.external_id):
-        raise InvalidInput("An external id has 1 to 100 of a-z, 0-9, - and _.")
-    async with parts.db.reading() as tx:
-        holder = await own_wallet(tx, caller, wish.wallet_id)
-        if wish.external_id and await store.external_id_taken(tx, caller.account_id, wish.external_id):
-            raise ExternalIdTaken()
+    if wish.external_id is not None:
+        if not EXTERNAL_ID.fullmatch(wish.external_id):
+            raise InvalidInput("An external id has 1 to 100 of a-z, 0-9, - and _.")
+        async with parts.db.reading() as tx:
+            if await store.external_id_taken(tx, holder.account.id, wish.external_id):
+                raise ExternalIdTaken()
     may_move(holder)
     if holder.wallet.asset is not Asset.BTC:
         raise ExchangeUnavailable()
@@ -88,7 +103,7 @@ async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invo
     node, issued = await _issue(parts, wish, preimage, life)
     invoice = Invoice(
         new_id(), issued.payment_hash, issued.bolt11, issued.payment_secret, issued.preimage or preimage,
-        holder.wallet.id, caller.account_id, node, wish.amount, wish.memo,
+        holder.wallet.id, holder.account.id, node, wish.amount, wish.memo,
         wish.external_id or issued.payment_hash.hex(), InvoiceState.OPEN, now, now + life,
     )  # fmt: skip
     async with parts.db.transaction() as tx:
@@ -96,6 +111,8 @@ async def create_invoice(parts: Parts, caller: Caller, wish: NewInvoice) -> Invo
         if added and wish.take_within_s is not None:
             until = now + timedelta(seconds=wish.take_within_s)
             await store_nodes.add_held(tx, store_nodes.Held(issued.payment_hash, until), node, now + life)
+        if added and wish.webhook_url is not None:
+            await hooks.add(tx, issued.payment_hash, wish.webhook_url, now + life)
     if not added:  # the same external id at the same moment; the node's copy was never shown to anyone
         raise ExternalIdTaken()
     return invoice
@@ -106,14 +123,18 @@ async def _issue(parts: Parts, wish: NewInvoice, preimage: bytes, life: timedelt
     invoice, all other with a plain one."""
     hold = wish.take_within_s is not None
     payment_hash = hashlib.sha256(preimage).digest()
-    node = await parts.nodes.for_receiving(payment_hash, wish.amount, hold=hold)
-    memo, expiry_s = wish.memo or "", int(life.total_seconds())
+    hashed = wish.description_hash
+    node = await parts.nodes.for_receiving(payment_hash, wish.amount, hold=hold, hashed=hashed is not None)
+    memo, expiry_s = wish.memo or "" if hashed is None else "", int(life.total_seconds())
     try:
         if hold:
             return node.name, await node.issue_hold(
-                payment_hash=payment_hash, amount=wish.amount, description=memo, expiry_s=expiry_s
-            )
-        return node.name, await node.issue(preimage=preimage, amount=wish.amount, description=memo, expiry_s=expiry_s)
+                payment_hash=payment_hash, amount=wish.amount, description=memo, expiry_s=expiry_s,
+                description_hash=hashed,
+            )  # fmt: skip
+        return node.name, await node.issue(
+            preimage=preimage, amount=wish.amount, description=memo, expiry_s=expiry_s, description_hash=hashed
+        )
     except (NodeSilent, NodeRefused) as error:
         raise LightningUnavailable() from error
 

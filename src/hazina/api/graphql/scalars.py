@@ -27,11 +27,13 @@ from hazina.kernel.money import Cents, Msats
 AMOUNT_MAX = 10**13
 """Sats or cents: more than all bitcoin."""
 MEMO_BYTES_MAX = 639  # BOLT 11: a tagged field holds 1,023 groups of five bits
+URL_CHARS_MAX = 2_048
 INVOICE_CHARS_MAX = 7_089  # what one QR code holds; BOLT 11 sets no limit of its own
 
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX32 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_HEX32_LOWER = re.compile(r"[0-9a-f]{64}")
 _INVOICE = re.compile(r"ln[a-z0-9]+", re.IGNORECASE)
 _USERNAME = re.compile(r"(?![13_]|bc1|lnbc1)(?=.*[a-z])[0-9a-z_]{3,50}", re.IGNORECASE)
 _EXTERNAL_ID = re.compile(r"[a-z0-9_-]{1,100}")
@@ -39,6 +41,7 @@ _CODE = re.compile(r"[0-9]{6}.{0,6}")
 _TOTP_CODE = re.compile(r".{6}", re.ASCII)
 _TOKEN = re.compile(r"[0-9A-Za-z_.-]{32}|[0-9A-Za-z_.-]{39}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3,4}", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE | re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-z]{14,100}", re.IGNORECASE)
 
 
@@ -137,6 +140,13 @@ def username(value: Any) -> str:
         raise ValueError("has 3 to 50 letters, digits or _, with a letter") from None
 
 
+def endpoint_url(value: Any) -> str:
+    """An address to call back. Whether it may be called is looked at when it is."""
+    if isinstance(value, str) and len(value) > URL_CHARS_MAX:
+        raise ValueError(f"is longer than {URL_CHARS_MAX} characters")
+    return _text(value, _URL, "is not an http or https address")
+
+
 def currency(value: Any) -> str:
     return _text(value, _CURRENCY, "has 3 or 4 letters").upper()
 
@@ -191,6 +201,8 @@ SCALARS = (
     _scalar("PaymentHash", hash32, hexadecimal),
     _scalar("LnPaymentPreImage", hash32, hexadecimal),
     _scalar("LnPaymentSecret", hash32, hexadecimal),
+    _scalar("Hex32Bytes", lambda v: bytes.fromhex(_text(v, _HEX32_LOWER, "must be 64 digits of 0-9 and a-f"))),
+    _scalar("EndpointUrl", endpoint_url),
     _scalar("OnChainAddress", lambda v: _text(v, _ADDRESS, "is not an address")),
     _scalar("OnChainTxHash", hash32, hexadecimal),
     _scalar("TxExternalId", lambda v: _text(v, _EXTERNAL_ID, "has 1 to 100 of a-z, 0-9, _ and -")),

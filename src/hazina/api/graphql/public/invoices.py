@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from ariadne import InterfaceType, MutationType, ObjectType, QueryType
 
 from hazina.access import Caller, Scope
+from hazina.accounts import WalletUnknown
 from hazina.api.bank import Bank
 from hazina.api.graphql.context import Context, Info, context_of
 from hazina.api.graphql.verbs import Payload, question, verb
@@ -20,6 +22,7 @@ invoice, amount_invoice = InterfaceType("Invoice"), ObjectType("LnInvoice")
 invoice.set_type_resolver(lambda one, *_: "LnNoAmountInvoice" if one.amount is None else "LnInvoice")
 
 INVOICE_RATE = rates.Rate("invoice", points=60, window_s=60, block_s=300)  # Blink's, for an account
+RECIPIENT_RATE = rates.Rate("invoice-for", points=60, window_s=60, block_s=300)  # Blink's, for who is to be paid
 
 
 def invoice_cursor(one: Invoice) -> str:
@@ -37,14 +40,34 @@ def hash_of(payment_request: str) -> bytes:
 # -- making and cancelling -----------------------------------------------------------------------
 
 
-async def _create(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
-    bank = context.bank
+async def _within(bank: Bank, rate: rates.Rate, account_id: UUID) -> None:
+    """Raises TooManyRequests."""
     async with bank.db.transaction() as tx:
-        wait = await rates.take(tx, [(INVOICE_RATE, str(caller.account_id))], bank.clock.now())
+        wait = await rates.take(tx, [(rate, str(account_id))], bank.clock.now())
     if wait:
         raise TooManyRequests(retry_after_s=wait)
+
+
+async def _create(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+    bank = context.bank
+    await _within(bank, INVOICE_RATE, caller.account_id)
     wanted = NewInvoice(order["walletId"], amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"))
     return {"invoice": await bank.payments.create_invoice(caller, wanted)}
+
+
+async def _create_for(context: Context, order: dict[str, Any], amount: Msats | None) -> Payload:
+    """For anybody's wallet, by anybody: it can only bring money. So it is counted for whoever is to be paid, apart
+    from what they make themselves."""
+    bank = context.bank
+    recipient = (await bank.accounts.holders(order["recipientWalletId"])).get(order["recipientWalletId"])
+    if recipient is None:
+        raise WalletUnknown()
+    await _within(bank, RECIPIENT_RATE, recipient.account.id)
+    wanted = NewInvoice(
+        recipient.wallet.id, amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"),
+        description_hash=order.get("descriptionHash"), webhook_url=order.get("webhookUrl"),
+    )  # fmt: skip
+    return {"invoice": await bank.payments.create_invoice_for(wanted)}
 
 
 @mutation.field("lnInvoiceCreate")
@@ -57,6 +80,18 @@ async def create(context: Context, caller: Caller, input: dict[str, Any]) -> Pay
 @verb(Scope.RECEIVE)
 async def create_no_amount(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
     return await _create(context, caller, input, None)
+
+
+@mutation.field("lnInvoiceCreateOnBehalfOfRecipient")
+@verb()
+async def create_for(context: Context, input: dict[str, Any]) -> Payload:
+    return await _create_for(context, input, input["amount"])
+
+
+@mutation.field("lnNoAmountInvoiceCreateOnBehalfOfRecipient")
+@verb()
+async def create_no_amount_for(context: Context, input: dict[str, Any]) -> Payload:
+    return await _create_for(context, input, None)
 
 
 @mutation.field("lnInvoiceCancel")
