@@ -1,23 +1,28 @@
-"""The schema has exactly the names and types of Blink's, for what it serves."""
+"""The schema has exactly the names and types of Blink's, and the same marks."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from graphql import (
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLUnionType,
+    print_ast,
     print_schema,
-    print_type,
 )
 from tests.api import contract
 
 from hazina.api.graphql.schema import build_schema
+
+ROOTS = {"Query": contract.QUERY, "Mutation": contract.MUTATION, "Subscription": contract.SUBSCRIPTION}
+BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 
 
 @pytest.fixture(scope="module")
@@ -25,68 +30,138 @@ def schema() -> GraphQLSchema:
     return build_schema()
 
 
-def _contract_types() -> dict[str, tuple[str | None, str]]:
-    """Name to (interface, what it holds)."""
-    found = {}
-    for paragraph in re.sub(r"\n    +", " ", contract.TYPES).strip().splitlines():
-        head, _, holds = paragraph.partition(" = ")
-        name, _, interface = head.partition(" implements ")
-        found[name] = (interface or None, holds)
-    return found
+# -- the contract, as data -----------------------------------------------------------------------
 
 
-def _fields(text: str, separator: str = "; ") -> dict[str, str]:
-    """Field name to arguments and type, in one spelling."""
-    parts = [part.strip() for part in re.sub(r"\(\s+", "(", text).split(separator) if part.strip()]
-    return {re.split(r"[(:]", part)[0]: _one_spelling(part) for part in parts}
+def _paragraphs(text: str) -> list[str]:
+    return re.sub(r"\n    +", " ", text).strip().splitlines()
 
 
 def _one_spelling(field: str) -> str:
     """Arguments in order of name, and nothing else to differ by."""
     if match := re.fullmatch(r"(\w+)\((.*)\): (.*)", field):
         name, arguments, type_ = match.groups()
-        return f"{name}({', '.join(sorted(re.split(r', ?', arguments)))}): {type_}"
+        return f"{name}({', '.join(sorted(re.split(r', (?=[a-z])', arguments.strip())))}): {type_}"
     return field
 
 
-def _served(schema: GraphQLSchema, name: str) -> dict[str, str]:
-    """The same of a type in the schema, from its SDL without descriptions and deprecations."""
-    text = re.sub(r'"""(?:.|\n)*?"""', "", print_type(schema.type_map[name]))
-    body = text[text.index("{") + 1 : text.rindex("}")]
-    body = re.sub(r' @deprecated\((?:reason: "[^"]*")?\)', "", body)
-    body = re.sub(r"\(\s+", "(", re.sub(r"\s+\)", ")", body))
-    body = re.sub(r"\n\s*(?=[^\n()]*\):)", ", ", body) if "(\n" in body else body
-    return _fields(body, "\n")
+def _fields(parts: list[str]) -> dict[str, str]:
+    """Field name to arguments, type and mark, in one spelling."""
+    return {re.split(r"[(:]", part)[0]: _one_spelling(part) for part in parts}
 
 
-def test_every_type_is_in_the_contract_and_whole(schema: GraphQLSchema) -> None:
-    for name, (interface, holds) in _contract_types().items():
-        type_ = schema.type_map[name]
-        if isinstance(type_, GraphQLEnumType):
-            assert set(type_.values) == set(holds.split(", ")), name
-        elif isinstance(type_, GraphQLUnionType):
-            assert {member.name for member in type_.types} == set(holds.split(", ")), name
+TYPES: dict[str, tuple[str | None, str]] = {}
+"""Name to (interface, what it holds)."""
+for _paragraph in _paragraphs(contract.TYPES):
+    _head, _, _holds = _paragraph.partition(" = ")
+    _name, _, _interface = _head.partition(" implements ")
+    TYPES[_name] = (_interface or None, _holds)
+
+
+def _is_list_of_names(holds: str) -> bool:
+    """An enum's values or a union's members, no fields."""
+    return ": " not in holds
+
+
+def _wanted(name: str) -> dict[str, str]:
+    """The fields that a type must have by now."""
+    parts = _paragraphs(ROOTS[name]) if name in ROOTS else TYPES[name][1].split("; ")
+    return {field: said for field, said in _fields(parts).items() if field not in contract.NOT_YET.get(name, ())}
+
+
+def _named(said: str) -> set[str]:
+    return set(re.findall(r"\b[A-Z]\w+", re.sub(r" = (\[.*\]|[^,)]*)", "", said)))
+
+
+def _due() -> set[str]:
+    """Every type that a served field leads to."""
+    found: set[str] = set()
+    waiting = [*ROOTS]
+    while waiting:
+        name = waiting.pop()
+        if name in found or (name not in TYPES and name not in ROOTS):
+            continue
+        found.add(name)
+        if name in TYPES and _is_list_of_names(TYPES[name][1]):
+            waiting += [member for member in TYPES[name][1].split(", ") if member in TYPES]
         else:
-            wanted = {k: v for k, v in _fields(holds).items() if k not in contract.NOT_YET.get(name, ())}
-            served = {k: v for k, v in _served(schema, name).items() if k not in contract.OURS.get(name, ())}
-            assert served == wanted, name
-            if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
-                assert [one.name for one in type_.interfaces] == ([interface] if interface else []), name
+            waiting += [one for said in _wanted(name).values() for one in _named(said)]
+        waiting += [other for other, (interface, _) in TYPES.items() if interface == name]
+        waiting += [TYPES[name][0] or ""] if name in TYPES else []
+    return found - set(ROOTS)
+
+
+DUE = _due()
+
+
+# -- the schema, in the same spelling --------------------------------------------------------------
+
+
+def _given(name: str, argument: Any) -> str:
+    default = argument.ast_node.default_value
+    return f"{name}: {argument.type}" + (f" = {print_ast(default)}" if default is not None else "")
+
+
+def _served(type_: Any) -> dict[str, str]:
+    found = {}
+    for name, field in type_.fields.items():
+        if isinstance(type_, GraphQLInputObjectType):
+            found[name] = _given(name, field)
+            continue
+        arguments = ", ".join(sorted(_given(*one) for one in field.args.items()))
+        mark = "" if field.deprecation_reason is None else "~"
+        found[name] = f"{name}{f'({arguments})' if arguments else ''}: {field.type}{mark}"
+    ours = contract.OURS.get(type_.name, ())
+    return {name: said for name, said in found.items() if name not in ours}
+
+
+# -- and both held against each other --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(DUE))
+def test_a_type_is_served_whole(schema: GraphQLSchema, name: str) -> None:
+    interface, holds = TYPES[name]
+    type_ = schema.type_map.get(name)
+    assert type_ is not None, f"{name} is missing"
+    if isinstance(type_, GraphQLEnumType):
+        assert set(type_.values) == set(holds.split(", "))
+    elif isinstance(type_, GraphQLUnionType):
+        assert {member.name for member in type_.types} == set(holds.split(", "))
+    else:
+        assert _served(type_) == _wanted(name)
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            assert [one.name for one in type_.interfaces] == ([interface] if interface else [])
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_root_fields(schema: GraphQLSchema, root: str) -> None:
+    assert _served(schema.type_map[root]) == _wanted(root)
 
 
 def test_nothing_is_served_that_the_contract_does_not_name(schema: GraphQLSchema) -> None:
-    roots = {"Query", "Mutation", "Subscription"}
     served = {n for n, t in schema.type_map.items() if not n.startswith("__") and not isinstance(t, GraphQLScalarType)}
-    assert served == set(_contract_types()) | roots | contract.OUR_TYPES
+    assert served - {*ROOTS, *contract.OUR_TYPES} == DUE
+    scalars = {n for n, t in schema.type_map.items() if isinstance(t, GraphQLScalarType)} - BUILT_IN
+    assert scalars - set(contract.SCALARS.split()) == set()
 
 
-@pytest.mark.parametrize(
-    ("root", "wanted"),
-    [("Query", contract.QUERY), ("Mutation", contract.MUTATION), ("Subscription", contract.SUBSCRIPTION)],
-)
-def test_root_fields(schema: GraphQLSchema, root: str, wanted: str) -> None:
-    served = {k: v for k, v in _served(schema, root).items() if k not in contract.OURS.get(root, ())}
-    assert served == _fields(wanted, "\n")
+def test_every_scalar_that_is_named_is_there(schema: GraphQLSchema) -> None:
+    wanted = {one for name in {*DUE, *ROOTS} if name in ROOTS or not _is_list_of_names(TYPES[name][1])
+              for said in _wanted(name).values() for one in _named(said)}  # fmt: skip
+    missing = (wanted & set(contract.SCALARS.split())) - set(schema.type_map)
+    assert missing == set()
+
+
+def test_the_contract_is_closed() -> None:
+    """It names nothing that it does not define, and what is left out is in it."""
+    known = {*TYPES, *contract.SCALARS.split(), *BUILT_IN}
+    fields = {name: _fields(holds.split("; ")) for name, (_, holds) in TYPES.items() if not _is_list_of_names(holds)}
+    fields |= {root: _fields(_paragraphs(text)) for root, text in ROOTS.items()}
+    for name, parts in fields.items():
+        for said in parts.values():
+            assert _named(said) <= known, (name, said)
+    for name, left_out in contract.NOT_YET.items():
+        assert left_out <= set(fields[name]), name
 
 
 def test_the_schema_prints(schema: GraphQLSchema) -> None:
