@@ -332,6 +332,10 @@ class Settings(Section):
     identity: Identity = Identity.model_validate({})
     fees: Fees = Fees.model_validate({})
 
+    outward_loopback: bool | None = None
+    """Addresses that strangers give (LNURL services, webhook receivers) may be on this machine, over plain http
+    too: for development, never where strangers come. Unset: beside a sandbox."""
+
     worker_concurrency: int = Field(10, ge=1, le=100)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
@@ -387,6 +391,11 @@ class Settings(Section):
         """Every Lightning node, each with its name."""
         named = (node.model_copy(update={"name": name}) for name, node in sorted(self.nodes.items()))
         return (*([self.lnd] if self.lnd else []), *named)
+
+    @property
+    def strangers_on_loopback(self) -> bool:
+        """``outward_loopback``, or what stands in for it."""
+        return bool(self.sandbox_url) if self.outward_loopback is None else self.outward_loopback
 
     @property
     def wants_sandbox(self) -> bool:
