@@ -100,16 +100,17 @@ PAYMENT = EffectKind(
     """,
 )
 
+# What a dollar is in the customer's currency is that of the moment when the line is written.
 LINE = EffectKind(
     "line",
     """
     insert into line (id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation,
         settlement, counterparty_wallet_id, counterparty_username, payment_hash, payment_request, preimage, memo,
-        external_id, price_cents, price_source, price_at, display_currency, created_at, address, txid, vout)
+        external_id, price_cents, price_source, price_at, display_currency, created_at, address, txid, vout, display_rate)
     select id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation,
         settlement, counterparty_wallet_id, counterparty_username, decode(payment_hash, 'hex'), payment_request,
         decode(preimage, 'hex'), memo, external_id, price_cents, price_source, price_at, display_currency, created_at,
-        address, decode(txid, 'hex'), vout
+        address, decode(txid, 'hex'), vout, display_rate(display_currency)
     from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, payment_id uuid, account_id uuid, wallet_id uuid,
         asset smallint, direction smallint, amount bigint, fee bigint, status smallint, initiation smallint,
         settlement smallint, counterparty_wallet_id uuid, counterparty_username text, payment_hash text,

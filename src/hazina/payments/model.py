@@ -288,6 +288,7 @@ class Line:
     address: str | None = None
     txid: bytes | None = None
     vout: int | None = None
+    display_rate: int | None = None  # units of the display currency for a dollar, times 10^9, when it happened
 
     @property
     def memo_shown(self) -> str | None:
