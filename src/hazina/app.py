@@ -13,7 +13,7 @@ from typing import Any
 import procrastinate
 import structlog
 
-from hazina import access, chain, payments, safety
+from hazina import access, chain, dealer, payments, safety
 from hazina import identity as identities
 from hazina.access import ApiKeys
 from hazina.accounts import Accounts
@@ -185,7 +185,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     hub = Hub(db)
     books = Books(
         db,
-        claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
+        claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
         effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, FACT),
     )
     mail = Smtp(settings.smtp, clock)
@@ -334,7 +334,6 @@ def _schedule(
         await oauth.sweep()
         await prices.sweep()
 
-    jobs.retry_stalled(queue)
     jobs.schedule(queue, "hazina.tidy", "17 3 * * * 0", tidy)
     jobs.schedule(queue, "hazina.prove", "41 2 * * * 0", watching.night)
 
