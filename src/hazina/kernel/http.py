@@ -114,13 +114,15 @@ class HttpClient:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> Answered:
-        """One request, one answer. ``body`` is sent as JSON, ``form`` as a form. Raises ``NoAnswer``."""
+        """One request, one answer. ``body`` is sent as JSON, ``form`` as a form, ``content`` byte by byte (for what is
+        signed). Raises ``NoAnswer``."""
         outside_call(self.name)
         request = self._client.build_request(
-            method, path, params=query, json=body, data=form, headers=dict(headers or {})
+            method, path, params=query, json=body, data=form, content=content, headers=dict(headers or {})
         )
         try:
             async with asyncio.timeout(timeout_s or self.timeout_s):
