@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from hazina import access, identity, payments, safety
+from hazina import access, dealer, identity, payments, safety
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
@@ -88,7 +88,7 @@ class Process(Gate):
         self.hub = WatchedHub(self.db)
         self.books = Books(
             self.db,
-            claims=(*access.CLAIMS, *identity.CLAIMS, *safety.CLAIMS, *payments.CLAIMS),
+            claims=(*access.CLAIMS, *identity.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
             effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)

@@ -14,5 +14,22 @@ class PriceUnavailable(Refusal):
     message = "The price of bitcoin is not known at present. Nothing was moved."
 
 
+class DealerOffline(Refusal):
+    """The price is too old to exchange at. Everything within one currency goes on."""
+
+    code = "DEALER_OFFLINE"
+    kind = Kind.UNAVAILABLE
+    blink = "DEALER_OFFLINE"
+    message = "Bitcoin and dollars cannot be exchanged at present: there is no fresh price. Nothing was moved."
+
+
+class QuoteInvalid(Refusal):
+    """Used, expired, another account's, or for other amounts: who asks is not told which."""
+
+    code = "QUOTE_INVALID"
+    kind = Kind.CONFLICT
+    message = "This quote cannot be used: it is used or expired, or is not for this. Ask for a new one."
+
+
 class FeedUnavailable(Exception):
     """A feed is away, or its answer makes no sense. The text says which; no customer sees it."""

@@ -49,6 +49,14 @@ class Policy:
     """Where there are several sources: how far one may lie from the median."""
     ahead_max_s: int = 10
     """How far in the future a source's clock may be."""
+    deal_s: int = 30
+    """Nothing is exchanged at a price that is older."""
+    base_bp: int = 5
+    immediate_bp: int = 5
+    delayed_bp: int = 7
+    """How far from the middle the dealer buys and sells, in basis points: base and one of the others."""
+    quote_life_s: int = 300
+    """So long a delayed quote stands."""
 
 
 @dataclass(frozen=True, slots=True)

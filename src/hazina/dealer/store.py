@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
 
+from hazina.dealer.exchange import Quote, Side
 from hazina.dealer.model import Tick
 from hazina.kernel.db import Tx
-from hazina.kernel.money import Price
+from hazina.kernel.money import Cents, Msats, Price
 
 
 async def put_tick(tx: Tx, source: str, tick: Tick) -> None:
@@ -66,3 +69,59 @@ async def thin(tx: Tx, since: datetime, before: datetime) -> int:
         """,
         {"since": since, "before": before},
     )
+
+
+# -- quotes -------------------------------------------------------------------------------------
+
+_QUOTE: LiteralString = """
+select id, account_id, side, msat, cents, price_cents, price_source, price_at, created_at, expires_at, subject
+from exchange_quote
+"""
+
+
+def _quote(*r: Any) -> Quote:
+    price = Price(*r[5:8])
+    return Quote(r[0], r[1], Side(r[2]), Msats(r[3]), Cents(r[4]), price, *r[8:])
+
+
+async def keep_quote(tx: Tx, quote: Quote) -> None:
+    await tx.execute(
+        """
+        insert into exchange_quote (id, account_id, side, msat, cents, price_cents, price_source, price_at,
+            created_at, expires_at, subject)
+        values (%(id)s, %(account)s, %(side)s, %(msat)s, %(cents)s, %(price_cents)s, %(source)s, %(price_at)s,
+            %(created_at)s, %(expires_at)s, %(subject)s)
+        """,
+        {
+            "id": quote.id,
+            "account": quote.account_id,
+            "side": quote.side,
+            "msat": quote.msats.n,
+            "cents": quote.cents.n,
+            "price_cents": quote.price.cents_per_btc,
+            "source": quote.price.source,
+            "price_at": quote.price.at,
+            "created_at": quote.created_at,
+            "expires_at": quote.expires_at,
+            "subject": quote.subject,
+        },
+    )
+
+
+async def quote(tx: Tx, account_id: UUID, quote_id: UUID) -> Quote | None:
+    values = {"id": quote_id, "account": account_id}
+    return await tx.one(_quote, _QUOTE + " where id = %(id)s and account_id = %(account)s", values)
+
+
+async def quotes_for(tx: Tx, account_id: UUID, side: Side, subject: str, now: datetime) -> list[Quote]:
+    return await tx.rows(
+        _quote,
+        _QUOTE
+        + """ where subject = %(subject)s and account_id = %(account)s and side = %(side)s and used_by is null
+        and expires_at > %(now)s order by created_at desc limit 20""",
+        {"subject": subject, "account": account_id, "side": side, "now": now},
+    )
+
+
+async def forget_quotes(tx: Tx, before: datetime) -> int:
+    return await tx.execute("delete from exchange_quote where expires_at < %(before)s", {"before": before})

@@ -20,7 +20,8 @@ class BANK(IntEnum):
     """The bank's own accounts, made by migrations. They have no floor: what the outside paid in stands as a
     negative balance of LIGHTNING_BTC, ONCHAIN_BTC (hot coins), COLD_BTC or ISSUED_USD. REVERSED_BTC: what
     customers owe who spent a deposit that a reorganisation undid. CHAIN_FEES_BTC: miners' fees, as charged
-    against as paid. OWN_BTC: coins of the bank itself."""
+    against as paid. OWN_BTC: coins of the bank itself. DEALER_BTC and DEALER_USD: every exchange is a leg into one and
+    a leg out of the other, so dollars that customers have for bitcoin stand as a negative balance of DEALER_USD."""
 
     LIGHTNING_BTC = 1
     ROUNDING_BTC = 2
@@ -32,6 +33,9 @@ class BANK(IntEnum):
     REVERSED_BTC = 8
     CHAIN_FEES_BTC = 9
     OWN_BTC = 10
+    DEALER_BTC = 11
+    DEALER_USD = 12
+    FEES_USD = 13
 
 
 class Op(IntEnum):

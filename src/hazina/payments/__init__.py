@@ -10,6 +10,7 @@ from hazina.payments.common import Parts
 from hazina.payments.effects import CLAIMS as _CLAIMS
 from hazina.payments.effects import EFFECTS
 from hazina.payments.errors import (
+    AmountTooSmall,
     DustAmount,
     ExchangeUnavailable,
     FeeTooHigh,
@@ -56,6 +57,7 @@ CLAIMS = (*_CLAIMS, IN_FLIGHT)
 __all__ = [
     "CLAIMS",
     "EFFECTS",
+    "AmountTooSmall",
     "Direction",
     "DustAmount",
     "ExchangeUnavailable",

@@ -22,17 +22,29 @@ SLACK = timedelta(seconds=5)
 """A payment has its id a little before it is posted."""
 
 # Kinds: 1 inside, 2 an invoice inside, 3 out over Lightning, 4 in, 5 an address inside, 6 out on-chain, 7 in,
-# 8 a deposit reversed. Ledger accounts: 1 Lightning, 3 fees, 6 on-chain, 9 fees of the chain, 10 own.
+# 8 a deposit reversed, 9 a refund. Ledger accounts: 1 Lightning, 3 fees, 6 on-chain, 9 fees of the chain, 10 own, 11
+# and 12 the dealer's. Where the payee gets another asset than the payer gives, ``stop`` is where the payer's money
+# goes, ``giver`` where the payee's comes from.
 
 PAYMENTS: LiteralString = """
     select p.id as payment_id, p.kind, p.state, p.amount, p.fee, p.fee_max, p.src, p.dst, p.payment_hash, p.preimage,
+           p.to_asset, p.to_amount,
            case when t.id is null then false
-                when p.kind in (1, 5) then (t.op, t.src, t.dst, t.amount)
+                when p.kind in (1, 5, 9) and p.to_asset is null then (t.op, t.src, t.dst, t.amount)
                                    = (array[1]::smallint[], array[p.src], array[p.dst], array[p.amount])
+                when p.kind in (1, 5, 9) then (t.op, t.src, t.dst, t.amount)
+                                   = (array[1, 1]::smallint[], array[p.src, v.giver], array[v.stop, p.dst],
+                                      array[p.amount, p.to_amount])
                 when p.kind in (4, 7, 8) then (t.op[1], t.src[1], t.dst[1], t.amount[1])
-                                            = (1, p.src, p.dst, p.amount)
+                                            = (1, p.src, v.stop, p.amount)
                 else (t.op, t.src, t.dst, t.amount)
-                   = (array[2]::smallint[], array[p.src], array[p.dst], array[p.amount + p.fee_max]) end as posted,
+                   = (array[2]::smallint[], array[p.src], array[v.stop], array[p.amount + p.fee_max]) end as posted,
+           p.to_asset is null or p.state <> 2 or exists (
+               select from unnest(case when p.kind in (2, 3, 6) then c.src else t.src end,
+                                  case when p.kind in (2, 3, 6) then c.dst else t.dst end,
+                                  case when p.kind in (2, 3, 6) then c.amount else t.amount end) as l(src, dst, amount)
+                where (l.src, l.dst) = (v.giver, p.dst)
+                  and l.amount between p.to_amount and p.to_amount + coalesce(p.route_max, 0)) as exchanged,
            case when p.kind not in (2, 3, 6) then p.state = 2
                 else h.state is not distinct from case p.state when 2 then 1 when 3 then 2 else 0 end end as ended,
            case when p.kind not in (2, 3, 6) or p.state <> 2 then true
@@ -47,6 +59,8 @@ PAYMENTS: LiteralString = """
                is not distinct from (t.price_cents, t.price_source, t.price_at) as priced,
            p.kind not in (2, 3) or (f.payment_id is not distinct from p.id) = (p.state <> 3) as guarded
       from payment p
+     cross join lateral (select case when p.to_asset is null then p.dst when p.asset = 1 then 11 else 12 end as stop,
+                                case p.to_asset when 1 then 11 when 2 then 12 end as giver) v
       left join ledger.txn t on t.id = p.id
       left join ledger.hold h on t.op[1] = 2 and h.id = t.ref[1]
       left join ledger.txn c on c.id = h.closed_by
@@ -62,6 +76,11 @@ PAYMENT_RULES = (
         "payment-ended-once",
         "Each payment that left has one end: its hold is open while it is, posted when paid, void when failed.",
         "ended is not true",
+    ),
+    Invariant(
+        "payment-exchanged",
+        "Each paid payment between two assets gave its payee what was agreed, from the dealer.",
+        "exchanged is not true",
     ),
     Invariant("payment-charged", "Each paid payment cost its payer its amount and its fee.", "charged is not true"),
     Invariant(
@@ -89,10 +108,10 @@ LINES: LiteralString = """
                     and l.amount = -p.amount - l.fee
                     and l.status = case p.state when 2 then 1 when 3 then 2 else 0 end
                     and (l.account_id, l.wallet_id) = (p.account_id, p.wallet_id)
-                else l.amount = p.amount and l.fee = case p.kind when 7 then p.fee_max else 0 end
+                else l.amount = coalesce(p.to_amount, p.amount) and l.fee = case p.kind when 7 then p.fee_max else 0 end
                      and l.status = 1 and p.state = 2
                      and (l.account_id, l.wallet_id) = (p.to_account_id, p.to_wallet_id) end
-           and l.asset = p.asset
+           and l.asset = case l.direction when 1 then p.asset else coalesce(p.to_asset, p.asset) end
            and l.payment_hash is not distinct from p.payment_hash
            and (l.price_cents, l.price_source, l.price_at)
                is not distinct from (p.price_cents, p.price_source, p.price_at) as agrees
@@ -129,7 +148,7 @@ OWNED: LiteralString = """
                                              and d.txid = decode(t.meta->>'txid', 'hex')
                                              and d.vout = (t.meta->>'vout')::int) as owned
       from ledger.txn t
-     where t.kind between 1 and 8
+     where t.kind between 1 and 9
 """
 OWNED_RULES = (Invariant("posting-has-payment", "Each posting of a payment has that payment.", "owned is not true"),)
 
@@ -148,7 +167,11 @@ INVOICES: LiteralString = """
            sha256(i.preimage) = i.payment_hash as proven,
            i.state <> 2 or i.paid_msat < 1000 or exists (
                select from payment p where p.payment_hash = i.payment_hash and p.kind in (2, 4) and p.state = 2
-                  and p.amount = case p.kind when 4 then i.paid_msat / 1000 * 1000 else i.paid_msat end) as credited
+                  and coalesce(p.to_amount, p.amount) >= coalesce(i.cents, 1)
+                  and case when p.kind = 4 then p.amount = i.paid_msat / 1000 * 1000
+                           when p.asset = 1 then p.amount = i.paid_msat
+                           when p.to_asset = 1 then p.to_amount = i.paid_msat
+                           else i.asset = 2 and p.to_asset is null end) as credited
       from invoice i
 """
 INVOICE_RULES = (
@@ -168,7 +191,7 @@ LIMITS: LiteralString = """
                                 max(amount) filter (where subject not like 'api_key:%%') as most,
                                 count(*) filter (where not given_back) as kept
                            from limit_use where unit = p.id) u on true
-     where p.account_id is not null and p.kind <> 8 and p.created_at > %(fresh)s
+     where p.account_id is not null and p.kind not in (8, 9) and p.created_at > %(fresh)s
 """
 LIMIT_RULES = (
     Invariant(
@@ -199,7 +222,7 @@ ALL = (
 
 # Payments that were posted, ended or begun since, and all that are open.
 TOUCHED: LiteralString = """
-    select t.id from ledger.txn t where t.at >= %(since)s and t.kind between 1 and 8
+    select t.id from ledger.txn t where t.at >= %(since)s and t.kind between 1 and 9
     union select h.opened_by from ledger.txn t join ledger.hold h on h.id = t.ref[1]
            where t.at >= %(since)s and t.op[1] in (3, 4)
     union select id from payment where state < 2

@@ -10,7 +10,7 @@ from uuid import UUID
 from hazina.access import Caller, caps_claim
 from hazina.accounts import Accounts, Holder, LimitKind, WalletUnknown, holders, limit_for
 from hazina.chain import Chain, OnchainUnavailable
-from hazina.dealer import Prices, cents_of, msats_of
+from hazina.dealer import Prices, QuoteInvalid, cents_of, msats_of
 from hazina.identity import STEP_UP_MISSING, OutgoingHeld, StepUpRefused
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
@@ -114,6 +114,8 @@ def claim_refusal(result: Result) -> Refusal:
         return SafeMode(rail=detail.get("rail"))
     if result.claim == "in_flight":
         return LightningBusy() if detail.get("of") == "node" else TooManyInFlight()
+    if result.claim == "quote":
+        return QuoteInvalid()
     if result.claim == "payment_hash":
         return PaymentInProgress()
     if result.claim == "invoice_state":

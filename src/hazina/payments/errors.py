@@ -17,6 +17,14 @@ class AmountTooLarge(Refusal):
     message = "The amount is larger than all bitcoin there will ever be."
 
 
+class AmountTooSmall(Refusal):
+    """Exchanged, it would be less than one cent, or than one satoshi."""
+
+    code = "AMOUNT_TOO_SMALL"
+    kind = Kind.INVALID
+    message = "This is too little to be exchanged: it would be less than one cent. Nothing was moved."
+
+
 class WrongCurrency(Refusal):
     code = "WRONG_CURRENCY"
     kind = Kind.INVALID

@@ -46,6 +46,7 @@ LIVES: dict[Kind, Life] = {
     Kind.ONCHAIN_OUT: ONCHAIN_OUT,
     Kind.ONCHAIN_IN: {},
     Kind.ONCHAIN_REVERSED: {},
+    Kind.REFUND: {},
 }
 BORN: dict[Kind, State] = {
     Kind.LN_OUT: State.HELD,
@@ -56,6 +57,7 @@ BORN: dict[Kind, State] = {
     Kind.ONCHAIN_OUT: State.HELD,
     Kind.ONCHAIN_IN: State.PAID,
     Kind.ONCHAIN_REVERSED: State.PAID,
+    Kind.REFUND: State.PAID,
 }
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from hazina.access import fingerprint
 from hazina.chain import Speed
 from hazina.kernel.errors import Refusal
-from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price
+from hazina.kernel.money import AMOUNT_MAX, Asset, Cents, Msats, Price, amount_of
 from hazina.payments.errors import AmountTooLarge, InvalidAmount, MemoTooLong
 from hazina.payments.fees import DEFAULT, Schedule
 
@@ -29,6 +29,7 @@ class Kind(IntEnum):
     ONCHAIN_OUT = 6
     ONCHAIN_IN = 7
     ONCHAIN_REVERSED = 8  # a deposit that a reorganisation undid
+    REFUND = 9  # dollars of a payment that failed late, as bitcoin to the same account
 
 
 class State(IntEnum):
@@ -105,18 +106,21 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SendInternal:
-    """Pay another wallet of this bank. ``key``: idempotency key of the asker."""
+    """Pay another wallet of this bank. ``amount`` is in the payer's currency. ``key``: idempotency key of the asker.
+    ``quote_id``: exchange by this quote and no other way."""
 
     wallet_id: UUID
     recipient_wallet_id: UUID
     amount: Msats | Cents
     memo: str | None = None
     key: str | None = None
+    quote_id: UUID | None = None
 
     def fingerprint(self) -> str:
+        quoted = {"quote": self.quote_id} if self.quote_id is not None else {}
         return fingerprint(
             wallet=self.wallet_id, to=self.recipient_wallet_id, asset=self.amount.asset.name, amount=self.amount.n,
-            memo=self.memo,
+            memo=self.memo, **quoted,
         )  # fmt: skip
 
 
@@ -207,6 +211,25 @@ class Payment:
     attempts: int = 0
     reason: str | None = None
     bank_fee: int = 0  # part of fee_max that is the bank's own; the rest is what the route may cost
+    to_asset: Asset | None = None  # what dst gets, where that is another asset than src gives
+    to_amount: int | None = None  # minor units of to_asset
+    route_max: int | None = None  # what the route may cost, millisatoshi, where the payer gives dollars
+
+    @property
+    def given(self) -> Msats | Cents:
+        """What the payer gives, without the fee."""
+        return amount_of(self.asset, self.amount)
+
+    @property
+    def gets(self) -> Msats | Cents:
+        """What arrives at the payee."""
+        if self.to_asset is None or self.to_amount is None:
+            return self.given
+        return amount_of(self.to_asset, self.to_amount)
+
+    @property
+    def exchanged(self) -> bool:
+        return self.to_asset is not None
 
 
 @dataclass(frozen=True, slots=True)

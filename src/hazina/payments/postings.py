@@ -17,7 +17,7 @@ from hazina.kernel.events import fact
 from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
 from hazina.kernel.units import Claim, Row
-from hazina.ledger import BANK, Txn, Unit, hold, post_hold, transfer, void_hold
+from hazina.ledger import BANK, Leg, Txn, Unit, hold, post_hold, transfer, void_hold
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -41,6 +41,7 @@ VIA: dict[Kind, tuple[Via, Via]] = {
     Kind.ONCHAIN_OUT: (Via.ONCHAIN, Via.ONCHAIN),
     Kind.ONCHAIN_IN: (Via.ONCHAIN, Via.ONCHAIN),
     Kind.ONCHAIN_REVERSED: (Via.ONCHAIN, Via.ONCHAIN),
+    Kind.REFUND: (Via.INTRALEDGER, Via.INTRALEDGER),
 }
 """How a payment was asked for, and how its money moved."""
 RECEIPTS = UUID("5b6cf0d5-5f2a-5d7e-9a0d-6a3c0e6d4f11")
@@ -120,6 +121,9 @@ def payment_row(payment: Payment, now: datetime, look_at: datetime | None) -> Ro
         "memo": payment.memo,
         "created_at": now.isoformat(),
         "expires_at": payment.expires_at.isoformat() if payment.expires_at else None,
+        "to_asset": payment.to_asset,
+        "to_amount": payment.to_amount,
+        "route_max": payment.route_max,
         "look_at": look_at.isoformat() if look_at else None,
         **_price(payment.price),
     }
@@ -139,14 +143,15 @@ def statement_line(
     preimage: bytes | None = None,
     external_id: str | None = None,
 ) -> Line:
-    """One side's statement row. A sender's amount is negative and includes the fee."""
-    amount = payment.amount if direction is Direction.RECEIVE else -payment.amount - fee
+    """One side's statement row, in that side's currency. A sender's amount is negative and includes the fee."""
+    shown = payment.gets if direction is Direction.RECEIVE else payment.given
+    amount = shown.n if direction is Direction.RECEIVE else -shown.n - fee
     return Line(
         id=new_id(),
         payment_id=payment.id,
         account_id=me.account_id,
         wallet_id=me.wallet_id,
-        asset=payment.asset,
+        asset=shown.asset,
         direction=direction,
         amount=amount,
         fee=fee,
@@ -205,6 +210,7 @@ def line_fact(line: Line) -> Row:
         wallet_id=str(line.wallet_id),
         kind=line.initiation.name.lower(),
         direction=line.direction.name,
+        status=line.status.name,
     )
 
 
@@ -221,13 +227,26 @@ def _invoice_fact(payment_hash: bytes) -> Row:
 
 # --- units ------------------------------------------------------------------------------------------
 
+DEALER: dict[Asset, BANK] = {Asset.BTC: BANK.DEALER_BTC, Asset.USD: BANK.DEALER_USD}
+
+
+def first_stop(payment: Payment) -> int:
+    """Where the payer's money goes: to the payee, or to the dealer where the payee gets another asset."""
+    return DEALER[payment.asset] if payment.exchanged else payment.dst
+
+
+def second_leg(payment: Payment) -> tuple[Leg, ...]:
+    """What the dealer gives for it; nothing where nothing is exchanged."""
+    gets = payment.gets
+    return (transfer(DEALER[gets.asset], payment.dst, gets),) if payment.exchanged else ()
+
 
 def transfer_inside(payment: Payment, sent: Line, received: Line, claims: Sequence[Claim], now: datetime) -> Unit:
     """Between two wallets of this bank, at once."""
-    amount = amount_of(payment.asset, payment.amount)
+    legs = (transfer(payment.src, first_stop(payment), payment.given), *second_leg(payment))
     return Unit(
         id=payment.id,
-        txn=Txn(payment.id, payment.kind, (transfer(payment.src, payment.dst, amount),), payment.price),
+        txn=Txn(payment.id, payment.kind, legs, payment.price),
         claims=tuple(claims),
         rows=(
             payment_row(payment, now, None),
@@ -242,7 +261,7 @@ def transfer_inside(payment: Payment, sent: Line, received: Line, claims: Sequen
 def set_aside(payment: Payment, line: Line, claims: Sequence[Claim], now: datetime, look_at: datetime) -> Unit:
     """The first step of an invoice's payment: amount and highest fee are held, nothing has left."""
     whole = amount_of(payment.asset, payment.amount + payment.fee_max)
-    legs = (hold(payment.src, payment.dst, whole, hold_id(payment.id)),)
+    legs = (hold(payment.src, first_stop(payment), whole, hold_id(payment.id)),)
     return Unit(
         id=payment.id,
         txn=Txn(payment.id, payment.kind, legs, payment.price),
@@ -289,7 +308,10 @@ def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datet
     """The node's copy of the invoice is cancelled, so nobody outside can pay it any more."""
     assert payment.kind is Kind.LN_INSIDE
     unit_id = settlement_id(payment.id)
-    legs = (post_hold(payment.src, payment.dst, Msats(payment.amount), hold_id(payment.id)),)
+    legs = (
+        post_hold(payment.src, first_stop(payment), payment.given, hold_id(payment.id)),
+        *second_leg(payment),
+    )
     return Unit(
         id=unit_id,
         txn=Txn(unit_id, payment.kind, legs, payment.price),
@@ -318,7 +340,9 @@ def give_back(payment: Payment, reason: str, now: datetime) -> Unit:
         reopen = (Row("invoice_reopen", {"hash": payment.payment_hash.hex()}),)
     return Unit(
         id=unit_id,
-        txn=Txn(unit_id, payment.kind, (void_hold(payment.src, payment.dst, hold_id(payment.id)),), payment.price),
+        txn=Txn(
+            unit_id, payment.kind, (void_hold(payment.src, first_stop(payment), hold_id(payment.id)),), payment.price
+        ),
         claims=(state_claim(payment, State.FAILED),),
         rows=(
             *reopen,

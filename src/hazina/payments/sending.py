@@ -34,6 +34,7 @@ from hazina.payments.errors import (
     SelfPayment,
     WrongCurrency,
 )
+from hazina.payments.exchanging import landed, terms
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -74,14 +75,14 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     may_move(payee)
     if payer.wallet.asset is not order.amount.asset:
         raise WrongCurrency()
-    if payee.wallet.asset is not order.amount.asset:
-        raise ExchangeUnavailable()
-    price, now = await parts.prices.latest(), parts.clock.now()
-    payment = Payment(
+    asked = await terms(parts, payer.account.id, order.amount, payee.wallet.asset, order.quote_id)
+    deal, payee = await landed(parts, asked, payer.account.id, payee)
+    price, now = deal.price, parts.clock.now()
+    payment = deal.of(Payment(
         new_id(), Kind.INTRALEDGER, State.PAID, order.amount.asset, order.amount.n, 0,
         payer.wallet.ledger_account, payee.wallet.ledger_account,
         payer.account.id, payer.wallet.id, payee.account.id, payee.wallet.id, memo=order.memo, price=price,
-    )  # fmt: skip
+    ))  # fmt: skip
     me, other = party(payer), party(payee)
     sent = postings.statement_line(payment, me, other, Direction.SEND, now, memo=order.memo)
     received = postings.statement_line(payment, other, me, Direction.RECEIVE, now, memo=order.memo)
@@ -89,6 +90,7 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     claims = [
         *key_claims(payment, "send_internal", order.key, order.fingerprint(), now),
         *spending(parts, caller, payer, kind, order.amount, price, order.fingerprint(), _named(payee)),
+        *deal.claims(now),
     ]
     result = await parts.books.commit(postings.transfer_inside(payment, sent, received, claims, now))
     if result.ok:

@@ -16,7 +16,7 @@ _PAYMENT: LiteralString = """
 select
     id, kind, state, asset, amount, fee_max, src, dst, account_id, wallet_id, to_account_id, to_wallet_id, payment_hash,
     payment_request, node, memo, price_cents, price_source, price_at, created_at, expires_at, lease_until, attempts,
-    reason, bank_fee
+    reason, bank_fee, to_asset, to_amount, route_max
 from payment
 """
 _LINE: LiteralString = """
@@ -43,6 +43,7 @@ def _payment(*r: Any) -> Payment:
     v = [*r]
     v[16:19] = [_price(*r[16:19])]
     v[1:4] = [Kind(r[1]), State(r[2]), Asset(r[3])]
+    v[25] = None if r[25] is None else Asset(r[25])
     return Payment(*v)
 
 

@@ -61,8 +61,8 @@ INVARIANTS = (
         "constraints on ledger.hold and payment, claims of the units; every minute for what moved, what is open and a"
         " slice of accounts; all at night",
         (
-            "payment-posted", "payment-ended-once", "payment-charged", "fee-limit", "payment-price", "line-agrees",
-            "payment-has-lines", "posting-has-payment", "suspense", "hold-opened", "hold-ended", "hold-kept",
+            "payment-posted", "payment-ended-once", "payment-exchanged", "payment-charged", "fee-limit",
+            "payment-price", "line-agrees", "payment-has-lines", "posting-has-payment", "suspense", "hold-opened", "hold-ended", "hold-kept",
         ), Rail.BANK,
     ),
     Invariant(

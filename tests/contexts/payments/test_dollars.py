@@ -1,0 +1,112 @@
+"""Dollars inside the bank: every combination of currencies, quotes that are used once, and nothing by rounding."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.contexts.payments.dollars import dealer, has, proved, rate, with_dollars
+from tests.contexts.whole import Person, Whole
+
+from hazina.accounts import Wallet
+from hazina.kernel.errors import Refusal
+from hazina.kernel.money import Asset, Cents, Msats
+from hazina.kernel.paging import Page
+from hazina.payments import Direction, Line, SendInternal, Sent
+
+
+async def send(payer: Person, wallet: Wallet, to: Wallet, amount: Msats | Cents, **more: object) -> Sent:
+    order = SendInternal(wallet.id, to.id, amount, **more)  # type: ignore[arg-type]  # further fields by name
+    return await payer.whole.bank.payments.send_internal(payer.caller, order)
+
+
+async def newest(person: Person, wallet: Wallet) -> Line:
+    found = await person.whole.bank.payments.lines(person.caller, [wallet.id], Page(first=1))
+    return found.items[0]
+
+
+async def test_the_four_ways_between_two_customers(whole: Whole) -> None:
+    """Each side's line is in its own currency; the dealer takes what one gives and gives what the other gets."""
+    anna, ben = await with_dollars(whole), await whole.person()
+    at = await rate(whole)
+    before, own = await has(anna), await dealer(whole)
+
+    sent = await send(anna, anna.btc, ben.usd, Msats.from_sats(100_000))
+    bought = at.cents_bought(Msats.from_sats(100_000))
+    assert sent.line is not None and (sent.line.asset, sent.line.amount) == (Asset.BTC, -100_000_000)
+    received = await newest(ben, ben.usd)
+    assert (received.asset, received.amount, received.direction) == (Asset.USD, bought.n, Direction.RECEIVE)
+
+    await send(anna, anna.usd, ben.btc, Cents(1_000))
+    sold = at.msats_for_selling(Cents(1_000))
+    assert (await newest(ben, ben.btc)).amount == sold.n
+    await send(anna, anna.usd, ben.usd, Cents(7))
+    await send(anna, anna.btc, ben.btc, Msats.from_sats(11))
+
+    after = await has(anna)
+    assert (before.msat - after.msat, before.cents - after.cents) == (100_011_000, 1_007)
+    assert await has(ben) == type(after)(sold.n + 11_000, bought.n + 7)
+    moved = await dealer(whole)
+    assert (moved[0] - own[0], moved[1] - own[1]) == (100_000_000 - sold.n, 1_000 - bought.n)
+    await proved(whole)
+
+
+async def test_less_than_a_cent_goes_to_the_bitcoin_wallet_of_another_and_nowhere_within_an_account(
+    whole: Whole,
+) -> None:
+    anna, ben = await with_dollars(whole), await whole.person()
+    await rate(whole)
+    sent = await send(anna, anna.btc, ben.usd, Msats.from_sats(1))
+    assert sent.status == "SUCCESS"
+    assert await has(ben) == type(await has(ben))(1_000, 0)
+    assert (await newest(ben, ben.btc)).counterparty_wallet_id == anna.btc.id
+    before = await has(anna)
+    with pytest.raises(Refusal) as refused:
+        await send(anna, anna.btc, anna.usd, Msats.from_sats(1))
+    assert refused.value.code == "AMOUNT_TOO_SMALL"
+    assert await has(anna) == before
+    await proved(whole)
+
+
+async def test_an_old_price_stops_exchange_and_nothing_else(whole: Whole) -> None:
+    anna, ben = await with_dollars(whole), await whole.person()
+    whole.clock.shift += timedelta(seconds=31)
+    for wallet, to, amount in ((anna.btc, ben.usd, Msats.from_sats(5_000)), (anna.usd, ben.btc, Cents(5))):
+        with pytest.raises(Refusal) as refused:
+            await send(anna, wallet, to, amount)
+        assert (refused.value.code, refused.value.blink) == ("DEALER_OFFLINE", "DEALER_OFFLINE")
+    assert (await send(anna, anna.btc, ben.btc, Msats.from_sats(5))).status == "SUCCESS"
+    assert (await send(anna, anna.usd, ben.usd, Cents(5))).status == "SUCCESS"
+
+
+async def test_conversion_has_a_limit_of_its_own(whole: Whole) -> None:
+    """Between own wallets the trade limit counts, at mid price, and neither what leaves nor what an app may spend."""
+    anna, ben = await with_dollars(whole, 1_000_000), await whole.person()
+    at = await rate(whole)
+    limit = 5_000_000  # cents a day, level one
+    whole_limit = Msats.from_sats(limit * 10**8 // at.price.cents_per_btc - 10)
+    await whole.bank.payments.issue_dollars(anna.usd.id, Cents(limit + 100_000), None)
+    assert (await send(anna, anna.usd, anna.btc, Cents(limit - 1_000))).status == "SUCCESS"
+    with pytest.raises(Refusal) as refused:
+        await send(anna, anna.btc, anna.usd, Msats(whole_limit.n // 1_000_000 * 1_000))
+    assert refused.value.code == "LIMIT_EXCEEDED"
+    assert (await send(anna, anna.usd, anna.btc, Cents(1_000))).status == "SUCCESS"
+    assert (await send(anna, anna.usd, ben.btc, Cents(100_000))).status == "SUCCESS", "another limit"
+    both = [await newest(anna, anna.btc), await newest(anna, anna.usd)]
+    assert both[0].direction is Direction.RECEIVE and both[1].amount == -100_000
+    await proved(whole)
+
+
+async def test_limits_hold_when_both_currencies_spend_at_once(whole: Whole) -> None:
+    """LED-10: dollars and bitcoin count against one limit, however many payments of either come at once."""
+    anna, ben = await with_dollars(whole, 4_000_000, 400_000), await whole.person()
+    at = await rate(whole)
+    each = 18_000  # of a limit of 200,000 cents: eleven fit
+    sats = Msats.from_sats(each * 10**8 // at.price.cents_per_btc)
+    ways = [(anna.btc, sats), (anna.usd, Cents(each))]
+    calls = [send(anna, *ways[n % 2][:1], (ben.usd, ben.btc)[n // 2 % 2], ways[n % 2][1]) for n in range(24)]
+    said = await asyncio.gather(*calls, return_exceptions=True)
+    assert [one.status for one in said if isinstance(one, Sent)] == ["SUCCESS"] * 11
+    assert {one.code for one in said if isinstance(one, Refusal)} == {"LIMIT_EXCEEDED"}
+    await proved(whole)
