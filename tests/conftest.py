@@ -42,6 +42,20 @@ hypothesis.settings.register_profile("deep", max_examples=1000, deadline=None, d
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
+LONG_FIRST = ("simulation", "real", "faults", "processes", "ops", "browser")
+"""Folders whose files take minutes: they begin first, so that no worker ends alone with one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(here).parts[0]
+        return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+
+    items.sort(key=rank)
+
+
 # -- no way out ----------------------------------------------------------------------------------
 
 

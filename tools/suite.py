@@ -52,7 +52,7 @@ def test(arguments: list[str]) -> int:
     web.build()
     web.packages_in(web.RELYING, "the relying parties' packages")
     failed = static()
-    done = pytest(arguments or ["-n", WORKERS, "--dist", "loadfile"])
+    done = pytest(arguments or ["-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"])
     return conclude(failed, done)
 
 
