@@ -13,7 +13,7 @@ from typing import Any
 import procrastinate
 import structlog
 
-from hazina import access, chain, dealer, payments, safety
+from hazina import access, accounts, chain, dealer, payments, safety, webhooks
 from hazina import identity as identities
 from hazina.access import ApiKeys
 from hazina.accounts import Accounts
@@ -23,6 +23,7 @@ from hazina.adapters.captcha import GeeTest, Turnstile
 from hazina.adapters.electrum import Electrum
 from hazina.adapters.exchange import feed
 from hazina.adapters.lnd import Lnd
+from hazina.adapters.outward import Outward
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
 from hazina.chain import Chain
@@ -51,6 +52,7 @@ from hazina.settings import Electrum as ElectrumSettings
 from hazina.settings import ExemptAccount, Fees, Settings, Strategy, TieredFlat
 from hazina.settings import Lnd as LndSettings
 from hazina.watch import Watch
+from hazina.webhooks import Webhooks
 
 log = structlog.get_logger("hazina.app")
 
@@ -73,6 +75,8 @@ SWEEPS_EVERY_S = 60.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
+WEBHOOKS_EVERY_S = 0.5
+FORGET_EVERY_S = 3_600.0
 FACTS_KEPT = timedelta(days=3)
 KEYS_KEPT = timedelta(days=7)
 
@@ -101,6 +105,7 @@ class Bank:
     chain: Chain | None
     """None: no Bitcoin node is set, and nothing moves on-chain."""
     payments: Payments
+    webhooks: Webhooks
     safety: Safety
     watch: Watch
     queue: procrastinate.App
@@ -154,6 +159,9 @@ class Bank:
             "proofs": lambda: every(PROOFS_EVERY_S, "proofs", self.proofs.sweep),
             "notices": lambda: every(NOTICES_EVERY_S, "notices", self.identity.send_notices),
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
+            "webhooks": lambda: every(WEBHOOKS_EVERY_S, "webhooks", self.webhooks.follow),
+            "deliveries": self.webhooks.deliver,
+            "old deliveries": lambda: every(FORGET_EVERY_S, "old deliveries", self.webhooks.sweep),
             "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
         }
 
@@ -201,11 +209,13 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     onchain = _chain(bitcoin, db, clock, network)
     policy = policy or payments.Policy(fees=_fees(settings.fees))
     paying = Payments(Parts(db, clock, books, hub, accounts, prices, nodes, network, policy, chain=onchain))
+    calling = Outward(loopback=settings.strangers_on_loopback, connections=webhooks.Policy().at_once_max)
+    hooks = webhooks.of(db, clock, keys, paying, calling)  # connections of its own: nothing else waits for them
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
     outside = (*lightning, *guards, *feeds, *([bitcoin] if bitcoin else []), sms, oauth)
-    closing = tuple(one.close for one in outside)
+    closing = (hooks.stop, *(one.close for one in outside))
     return Bank(
         settings,
         db,
@@ -223,6 +233,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         prices,
         onchain,
         paying,
+        hooks,
         Safety(db, clock),
         watching,
         queue,

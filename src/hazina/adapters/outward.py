@@ -122,10 +122,12 @@ class Outward:
         content: bytes | None = None,
         timeout_s: float | None = None,
         bytes_max: int = BODY_BYTES_MAX,
+        cut: bool = False,
         redirects: int = 0,
     ) -> Answered:
         """One request, one answer, whatever its status. ``query`` is added to the address's own, in place of
-        what has the same name there. ``redirects``: how many to follow, for GET only.
+        what has the same name there. ``redirects``: how many to follow, for GET only. ``cut``: of a longer body the
+        first ``bytes_max`` bytes are taken, and the rest is not waited for.
 
         :raises Barred: the address, or one that it leads to, may not be called.
         :raises NoAnswer: nothing that can be read came back; nobody knows whether the other side acted.
@@ -139,7 +141,7 @@ class Outward:
         try:
             async with asyncio.timeout(timeout_s or self.timeout_s), self._slots:
                 for _ in range(redirects + 1):
-                    answer, onward = await self._once(method, target, fields, content, bytes_max)
+                    answer, onward = await self._once(method, target, fields, content, bytes_max, cut)
                     if onward is None or not redirects:
                         return answer
                     target = self._parsed(onward)
@@ -212,7 +214,7 @@ class Outward:
         return list(dict.fromkeys(addresses))
 
     async def _once(
-        self, method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes | None, bytes_max: int
+        self, method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes | None, bytes_max: int, cut: bool
     ) -> tuple[Answered, str | None]:
         """The answer, and where it sends us."""
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -230,7 +232,8 @@ class Outward:
             try:
                 response = await self._wire.handle_async_request(request)
                 try:
-                    return Answered(response.status_code, await _read(response, bytes_max)), _onward(url, response)
+                    body = await _read(response, bytes_max, cut)
+                    return Answered(response.status_code, body, _wished_wait(response)), _onward(url, response)
                 finally:
                     await response.aclose()
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
@@ -258,12 +261,20 @@ def _onward(url: httpx2.URL, response: httpx2.Response) -> str | None:
         raise Barred("the redirect is no address") from None
 
 
-async def _read(response: httpx2.Response, bytes_max: int) -> bytes:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
+def _wished_wait(response: httpx2.Response) -> int | None:
+    """``Retry-After`` in seconds; its other form, a date, is not read."""
+    wished = response.headers.get("retry-after", "").strip()
+    return int(wished) if wished.isascii() and wished.isdigit() and len(wished) <= 9 else None
+
+
+async def _read(response: httpx2.Response, bytes_max: int, cut: bool) -> bytes:
+    if not cut and response.headers.get("content-encoding", "identity").lower() != "identity":
         raise NoAnswer("the answer is compressed, though we asked for it plain")
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
         if len(body) > bytes_max:
+            if cut:
+                return bytes(body[:bytes_max])
             raise NoAnswer(f"the answer is longer than {bytes_max:,} bytes")
     return bytes(body)

@@ -19,6 +19,7 @@ from hazina.oauth import OAuth
 from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
 from hazina.watch import Watch
+from hazina.webhooks import Webhooks
 
 
 class Bank(Protocol):
@@ -52,5 +53,7 @@ class Bank(Protocol):
     def chain(self) -> Chain | None: ...
     @property
     def payments(self) -> Payments: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
     @property
     def watch(self) -> Watch: ...

@@ -38,10 +38,11 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer with any status."""
+    """An answer with any status. ``retry_after_s``: when to come again, where it says so in seconds."""
 
     status: int
     body: bytes
+    retry_after_s: int | None = None
 
     def json(self) -> Any:
         """The body as JSON, fractions as ``Decimal``. Raises ``NoAnswer`` when it is none."""
