@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl, unquote
 from uuid import UUID
 
 import structlog
@@ -17,11 +16,11 @@ from hazina.access import Caller
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.chain import Address, EventKind, PayoutNews, Speed, owner_of, submit_payout
 from hazina.dealer import cents_of
-from hazina.kernel import addresses
+from hazina.kernel import addresses, bip21
 from hazina.kernel.db import Tx
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import new_id
-from hazina.kernel.money import MSAT_PER_SAT, SAT_PER_BTC, Asset, Msats
+from hazina.kernel.money import MSAT_PER_SAT, Asset, Msats
 from hazina.ledger import BANK, Unit, balances
 from hazina.payments import postings, store, store_onchain
 from hazina.payments import postings_onchain as books
@@ -73,25 +72,13 @@ class Destination:
 def read_destination(text: str) -> Destination:
     """An address, or a BIP-21 link of one. Raises InvalidInput for a link that cannot be followed: an amount that is
     none, or a parameter that must be understood and is not."""
-    text = text.strip()
-    if text[:8].lower() != "bitcoin:":
-        return Destination(text)
-    address, _, query = text[8:].partition("?")
-    amount = None
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=50):
-        if name.lower() == "amount":
-            amount = _bitcoins(value)
-        elif name.lower().startswith("req-"):
-            raise InvalidInput(f"This link asks for something that is not known here: {name[:40]}.")
-    return Destination(unquote(address), amount)
-
-
-def _bitcoins(text: str) -> Msats:
-    whole, point, part = text.partition(".")
-    digits = whole + part
-    if not digits.isascii() or not digits.isdigit() or len(part) > 8 or len(whole) > 8 or (point and not part):
-        raise InvalidInput("The amount of this link is not a number of bitcoin.")
-    return Msats.from_sats(int(whole or "0") * SAT_PER_BTC + int(part.ljust(8, "0")))
+    if not bip21.is_link(text):
+        return Destination(text.strip())
+    try:
+        link = bip21.read(text)
+    except bip21.BadLink as error:
+        raise InvalidInput(str(error)) from None
+    return Destination(link.address, link.amount)
 
 
 @dataclass(frozen=True, slots=True)
