@@ -15,3 +15,28 @@ export const NameFree = doc<{ usernameAvailable: boolean | null }, { username: s
 
 export const TakeName = doc<{ userUpdateUsername: Errors & { user: { id: string; username: string | null } | null } }, { username: string }>(
   `mutation TakeName($username: Username!) { userUpdateUsername(input: { username: $username }) { errors { message code } user { id username } } }`);
+
+export type Scope = "READ" | "RECEIVE" | "WRITE";
+export type Span = "DAILY" | "WEEKLY" | "MONTHLY" | "ANNUAL";
+type Spans = "daily" | "weekly" | "monthly" | "annual";
+export interface KeyData {
+  id: string; name: string; scopes: Scope[]; createdAt: number; lastUsedAt: number | null; expiresAt: number | null; revoked: boolean; expired: boolean;
+  limits: Record<`${Spans}LimitSats`, number | null> & Record<`${Spans}SpentSats`, number>;
+}
+
+const KEY = `id name scopes createdAt lastUsedAt expiresAt revoked expired limits { dailyLimitSats weeklyLimitSats monthlyLimitSats annualLimitSats dailySpentSats weeklySpentSats monthlySpentSats annualSpentSats }`;
+
+export const ApiKeys = doc<{ me: { apiKeys: KeyData[] } | null }>(
+  `query ApiKeys { me { apiKeys { ${KEY} } } }`);
+
+export const ApiKeyCreate = doc<{ apiKeyCreate: { apiKey: KeyData; apiKeySecret: string } }, { name: string; scopes: Scope[]; days: number | null }>(
+  `mutation ApiKeyCreate($name: String!, $scopes: [Scope!]!, $days: Int) { apiKeyCreate(input: { name: $name, scopes: $scopes, expireInDays: $days }) { apiKeySecret apiKey { ${KEY} } } }`);
+
+export const ApiKeyRevoke = doc<{ apiKeyRevoke: { apiKey: KeyData } }, { id: string }>(
+  `mutation ApiKeyRevoke($id: ID!) { apiKeyRevoke(input: { id: $id }) { apiKey { ${KEY} } } }`);
+
+export const ApiKeyLimit = doc<{ apiKeySetLimit: { apiKey: KeyData } }, { id: string; span: Span; sats: number }>(
+  `mutation ApiKeyLimit($id: ID!, $span: LimitTimeWindow!, $sats: Int!) { apiKeySetLimit(input: { id: $id, limitTimeWindow: $span, limitSats: $sats }) { apiKey { ${KEY} } } }`);
+
+export const ApiKeyNoLimit = doc<{ apiKeyRemoveLimit: { apiKey: KeyData } }, { id: string; span: Span }>(
+  `mutation ApiKeyNoLimit($id: ID!, $span: LimitTimeWindow!) { apiKeyRemoveLimit(input: { id: $id, limitTimeWindow: $span }) { apiKey { ${KEY} } } }`);

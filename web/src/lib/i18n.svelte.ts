@@ -54,6 +54,11 @@ export const clock = (s: number): string => format("clock", { hour: "2-digit", m
 export const moment = (s: number): string =>
   format("moment", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(s * 1000);
 
+/** A currency's name, as "Kenyan Shilling". */
+export const currency = (code: string): string => {
+  try { return new Intl.DisplayNames(tags[current], { type: "currency" }).of(code) ?? code; } catch { return code; }
+};
+
 const dayNumber = (s: number): number => { const d = new Date(s * 1000); return Math.floor(Date.UTC(d.getFullYear(), d.getMonth(), d.getDate()) / 86_400_000); };
 
 /** "Today", "Yesterday" or the date. */

@@ -1,5 +1,5 @@
 import type { LineData } from "../api/documents.ts";
-import { abs, centsFromDecimal, type Asset } from "./money.ts";
+import { abs, fromDecimal, type Asset, type Unit } from "./money.ts";
 
 /** What the person is told about a payment. "checking": the outcome is not known. */
 export type State = "paid" | "pending" | "checking" | "returned";
@@ -7,7 +7,9 @@ export type State = "paid" | "pending" | "checking" | "returned";
 /** One line of the history. Amounts are signed, in the wallet's smallest unit, fee included. */
 export interface Line {
   id: string; at: number; incoming: boolean; status: LineData["status"]; asset: Asset; memo: string;
-  amount: bigint; fee: bigint; cents: bigint | null;
+  amount: bigint; fee: bigint;
+  /** What it was worth at that time, in the currency of then. */
+  worth: { amount: bigint; unit: Unit } | null;
   who: string | null; lightning: boolean; hash: string | null; preimage: string | null; request: string | null;
   /** Of the blockchain. `blocks`: how many confirm a deposit that waits, and how many it needs. */
   chain: boolean; address: string | null; txid: string | null; vout: number | null; blocks: { have: number; need: number } | null;
@@ -17,14 +19,18 @@ export function lineOf(d: LineData): Line {
   return {
     id: d.id, at: d.createdAt, incoming: d.direction === "RECEIVE", status: d.status, asset: d.settlementCurrency, memo: d.memo ?? "",
     amount: BigInt(d.settlementAmount), fee: BigInt(d.settlementFee),
-    // What it was worth in dollars at that time.
-    cents: d.settlementDisplayCurrency === "USD" ? centsFromDecimal(d.settlementDisplayAmount) : null,
+    worth: worthOf(d.settlementDisplayAmount, d.settlementDisplayCurrency),
     who: d.initiationVia.counterPartyUsername ?? d.settlementVia.counterPartyUsername ?? null,
     lightning: d.initiationVia.__typename === "InitiationViaLn",
     hash: d.initiationVia.paymentHash ?? null, preimage: d.settlementVia.preImage ?? null, request: d.initiationVia.paymentRequest || null,
     chain: d.settlementVia.__typename === "SettlementViaOnChain", address: d.initiationVia.address ?? null, txid: d.settlementVia.transactionHash ?? null, vout: d.settlementVia.vout ?? null,
     blocks: d.settlementVia.confirmationsNeeded == null ? null : { have: d.settlementVia.confirmations ?? 0, need: d.settlementVia.confirmationsNeeded },
   };
+}
+
+function worthOf(decimal: string, unit: Unit): Line["worth"] {
+  const amount = fromDecimal(decimal, unit);
+  return amount === null ? null : { amount, unit };
 }
 
 /** Lightning answers within seconds. Later than this we no longer say "on the way" but "we are asking". The blockchain

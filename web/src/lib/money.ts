@@ -2,10 +2,12 @@
 // here and nowhere else; nothing on the way is ever a float.
 
 export type Asset = "BTC" | "USD";
-export type Unit = "USD" | "sats" | "BTC";
+/** "sats", "BTC", or the code of a currency. */
+export type Unit = string;
 
-/** US cents for one satoshi = base / 10^offset, as the bank's `realtimePrice` has it. */
-export interface Price { base: bigint; offset: number }
+export interface Rate { base: bigint; offset: number }
+/** One satoshi, and one US cent, in the smallest part of the currency `code`: base / 10^offset, as `realtimePrice` has it. */
+export interface Price { code: string; sat: Rate; cent: Rate }
 
 export interface Parts { sign: string; code: string; whole: string; minor: string; after: string }
 
@@ -16,6 +18,15 @@ export const HIDDEN = "•••";
 
 export const abs = (n: bigint): bigint => (n < 0n ? -n : n);
 export const unitOf = (asset: Asset): Unit => (asset === "BTC" ? "sats" : "USD");
+export const isMoney = (unit: Unit): boolean => unit !== "sats" && unit !== "BTC";
+
+const told = new Map([["USD", 2]]);
+/** The bank says how many decimals a currency has; whoever has not heard of it yet takes the browser's word. */
+export function useDigits(code: string, digits: number): void { told.set(code, digits); }
+export function digitsOf(unit: Unit): number {
+  if (!isMoney(unit)) return unit === "BTC" ? 8 : 0;
+  try { return told.get(unit) ?? new Intl.NumberFormat("en", { style: "currency", currency: unit }).resolvedOptions().maximumFractionDigits ?? 2; } catch { return 2; }
+}
 
 function grouped(digits: string, separator: string): string {
   return digits.replace(/\B(?=(\d{3})+(?!\d))/g, separator);
@@ -25,9 +36,11 @@ function grouped(digits: string, separator: string): string {
 export function parts(amount: bigint, unit: Unit, signed = false): Parts {
   const sign = amount < 0n ? MINUS : signed && amount > 0n ? "+" : "";
   const digits = abs(amount).toString();
-  if (unit === "USD") {
-    const padded = digits.padStart(3, "0");
-    return { sign, code: "USD", whole: grouped(padded.slice(0, -2), ","), minor: `.${padded.slice(-2)}`, after: "" };
+  if (isMoney(unit)) {
+    const after = digitsOf(unit);
+    const padded = digits.padStart(after + 1, "0");
+    const cut = padded.length - after;
+    return { sign, code: unit, whole: grouped(padded.slice(0, cut), ","), minor: after ? `.${padded.slice(cut)}` : "", after: "" };
   }
   if (unit === "BTC") {
     const padded = digits.padStart(9, "0");
@@ -57,33 +70,40 @@ function ratio(amount: bigint, times: bigint, by: bigint): bigint {
   return rounded === 0n && amount > 0n ? 1n : rounded;
 }
 
-export const centsOf = (sats: bigint, price: Price): bigint => ratio(sats, price.base, 10n ** BigInt(price.offset));
-export const satsOf = (cents: bigint, price: Price): bigint => ratio(cents, 10n ** BigInt(price.offset), price.base);
+const ONE: Rate = { base: 1n, offset: 0 };
+const kind = (unit: Unit): Unit => (unit === "BTC" ? "sats" : unit);
+const worth = (unit: Unit, price: Price): Rate | null => (unit === price.code ? ONE : unit === "USD" ? price.cent : unit === "sats" ? price.sat : null);
 
-/** `amount` of one asset in the smallest part of `unit`, or null where the price is not known. */
-export function inUnit(amount: bigint, asset: Asset, unit: Unit, price: Price | null): bigint | null {
-  if ((unit === "USD") === (asset === "USD")) return amount;
-  if (price === null || price.base <= 0n) return null;
-  return asset === "BTC" ? centsOf(amount, price) : satsOf(amount, price);
+/** `amount` of one unit in the smallest part of another, or null where the price is not known. */
+export function convert(amount: bigint, from: Unit, to: Unit, price: Price | null): bigint | null {
+  const [of, into] = [kind(from), kind(to)];
+  if (of === into) return amount;
+  const a = price && worth(of, price);
+  const b = price && worth(into, price);
+  if (!a || !b || a.base <= 0n || b.base <= 0n) return null;
+  return ratio(amount, a.base * 10n ** BigInt(b.offset), b.base * 10n ** BigInt(a.offset));
 }
+export const inUnit = (amount: bigint, asset: Asset, unit: Unit, price: Price | null): bigint | null => convert(amount, unitOf(asset), unit, price);
 
-/** Decimal text of the API in major units ("-12.30") as cents. */
-export function centsFromDecimal(decimal: string): bigint | null {
-  const match = /^(-?)(\d+)(?:\.(\d{1,2})\d*)?$/.exec(decimal);
+/** Decimal text of the API in major units ("-12.30") in the currency's smallest part. */
+export function fromDecimal(decimal: string, unit: Unit): bigint | null {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(decimal);
   if (match === null) return null;
-  const value = BigInt((match[2] ?? "0") + (match[3] ?? "").padEnd(2, "0"));
+  const digits = digitsOf(unit);
+  const value = BigInt((match[2] ?? "0") + (match[3] ?? "").slice(0, digits).padEnd(digits, "0"));
   return match[1] ? -value : value;
 }
 
 export type Typed = { amount: bigint } | { wrong: "empty" | "unclear" | "notNumber" | "tooFine" };
-const DECIMALS: Record<Unit, number> = { USD: 2, sats: 0, BTC: 8 };
 
 /** Reads what a person typed or pasted. A single separator that could mean two things is not guessed. */
 export function typed(input: string, unit: Unit): Typed {
-  const bare = input.replace(/[\s\u00a0\u202f'’]/g, "").replace(/^(usd|btc|sats?)|(usd|btc|sats?)$/gi, "");
+  const all = input.replace(/[\s\u00a0\u202f'’]/g, "");
+  const [, before, bare = "", after] = /^([a-z]*)(.*?)([a-z]*)$/i.exec(all) ?? [];
+  if ([before, after].some((word) => word && word.toUpperCase().replace(/^SAT$/, "SATS") !== unit.toUpperCase())) return { wrong: "notNumber" };
   if (bare === "") return { wrong: "empty" };
   if (!/^[0-9.,]+$/.test(bare) || bare.length > 24) return { wrong: "notNumber" };
-  const decimals = DECIMALS[unit];
+  const decimals = digitsOf(unit);
   let whole = bare;
   let fraction = "";
   if (/^\d{1,3}(,\d{3})+$/.test(bare)) whole = bare.replaceAll(",", "");
@@ -99,8 +119,8 @@ export function typed(input: string, unit: Unit): Typed {
 
 /** The figure to show in an input for `amount`: no groups, so that typing goes on where it stands. */
 export function editable(amount: bigint, unit: Unit): string {
-  if (unit === "sats") return amount.toString();
-  const decimals = DECIMALS[unit];
+  if (digitsOf(unit) === 0) return amount.toString();
+  const decimals = digitsOf(unit);
   const padded = amount.toString().padStart(decimals + 1, "0");
-  return `${padded.slice(0, -decimals)}.${padded.slice(-decimals)}`.replace(/\.00$/, "");
+  return `${padded.slice(0, -decimals)}.${padded.slice(-decimals)}`.replace(/\.0+$/, "");
 }

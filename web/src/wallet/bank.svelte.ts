@@ -2,12 +2,12 @@
 import { ask, listen, NoAnswer, Refusal, useToken } from "../api/client.ts";
 import { Globals, Home, Lines, LogOut, Rate, Updates, type PriceData } from "../api/documents.ts";
 import { lineOf, type Line } from "../lib/line.ts";
-import { inUnit, type Asset, type Price, type Unit } from "../lib/money.ts";
+import { inUnit, isMoney, unitOf, useDigits, type Asset, type Price, type Unit } from "../lib/money.ts";
 
 export interface Wallet { id: string; asset: Asset; balance: bigint }
 interface Person { id: string; phone: string; username: string | null }
 /** Kept for a visit without network. Nothing here can move money. */
-interface Shell { person: Person; wallets: Wallet[]; price: Price | null; lines: Line[]; network: string; domain: string; at: number }
+interface Shell { person: Person; wallets: Wallet[]; price: Price | null; code?: string; digits?: number; lines: Line[]; network: string; domain: string; at: number }
 
 // The token lies in localStorage: it must outlive the tab of an installed wallet, and a cookie would
 // have to be guarded against other sites. No foreign script can read it: the page's security policy
@@ -45,7 +45,11 @@ class Bank {
   /** Set when the bank ended the session, for the log-in page. */
   ended = $state(false);
   hidden = $state(read("hazina.hidden") === "1");
-  unit = $state<Unit>((read("hazina.unit") as Unit | null) ?? "USD");
+  /** The currency that the account shows amounts in, and how many decimals it has. */
+  code = $state("USD");
+  digits = 2;
+  /** What stands in front: that currency, or a unit of bitcoin. */
+  #unit = $state<Unit | null>(read("hazina.unit"));
   now = $state(Math.floor(Date.now() / 1000));
 
   #stop: (() => void) | null = null;
@@ -58,7 +62,8 @@ class Bank {
     if (this.token === null || kept === null) return;
     try {
       const shell = JSON.parse(kept, small) as Shell;
-      Object.assign(this, { person: shell.person, wallets: shell.wallets, price: shell.price, lines: shell.lines, network: shell.network, domain: shell.domain, at: shell.at });
+      Object.assign(this, { person: shell.person, wallets: shell.wallets, price: shell.price?.code ? shell.price : null, code: shell.code ?? "USD", digits: shell.digits ?? 2, lines: shell.lines, network: shell.network, domain: shell.domain, at: shell.at });
+      useDigits(this.code, this.digits);
     } catch { write(SHELL, null); }
   }
 
@@ -103,7 +108,7 @@ class Bank {
     useToken(null, () => {});
     write(TOKEN, null);
     write(SHELL, null);
-    Object.assign(this, { token: null, person: null, wallets: [], lines: [], pending: [], cursor: null, at: 0, problem: null });
+    Object.assign(this, { token: null, person: null, wallets: [], lines: [], pending: [], cursor: null, at: 0, problem: null, code: "USD", price: null });
   }
 
   async logOut(): Promise<void> {
@@ -114,7 +119,21 @@ class Bank {
   }
 
   hide(hidden: boolean): void { this.hidden = hidden; write("hazina.hidden", hidden ? "1" : null); }
-  show(unit: Unit): void { this.unit = unit; write("hazina.unit", unit); }
+  show(unit: Unit): void { this.#unit = isMoney(unit) ? null : unit; write("hazina.unit", this.#unit); }
+  get unit(): Unit { return this.#unit === null || isMoney(this.#unit) ? this.code : this.#unit; }
+
+  /** The unit that stands in front of a wallet's own, where the price is known. */
+  front(asset: Asset): Unit { return isMoney(this.unit) && (this.price !== null || this.code === unitOf(asset)) ? this.code : unitOf(asset); }
+  /** A wallet's amount in that unit. */
+  value(amount: bigint | null, asset: Asset): bigint | null { return amount === null ? null : inUnit(amount, asset, this.front(asset), this.price); }
+
+  /** From now on in another currency; what the bank keeps was changed before. */
+  async showCurrency(code: string, digits: number): Promise<void> {
+    useDigits(code, digits);
+    Object.assign(this, { code, digits, price: null });
+    this.show(code);
+    await this.#price();
+  }
 
   /** Asks for balances and the newest lines. A call during a call asks once more after it. */
   refresh(): Promise<void> {
@@ -137,11 +156,12 @@ class Bank {
       this.person = { id: me.id, phone: me.phone ?? "", username: me.username };
       this.wallets = account.wallets.map((w) => ({ id: w.id, asset: w.walletCurrency, balance: BigInt(w.balance) }));
       this.pending = account.pendingIncomingTransactions.map(lineOf);
+      if (account.displayCurrency !== this.code) Object.assign(this, { code: account.displayCurrency, price: null });
       this.#merge((account.transactions?.edges ?? []).map((e) => lineOf(e.node)), account.transactions?.pageInfo ?? null);
       this.at = Math.floor(Date.now() / 1000);
       this.problem = null;
       // The price may be away while the money is not.
-      if (this.price === null) await ask(Rate, {}).then((r) => this.#rate(r.realtimePrice)).catch(() => {});
+      if (this.price === null) await this.#price();
       this.#keep();
     } catch (error) {
       if (this.token !== token) return;
@@ -171,8 +191,13 @@ class Bank {
     this.cursor = page?.pageInfo.hasNextPage ? page.pageInfo.endCursor : null;
   }
 
-  #rate(p: PriceData): void {
-    if (Number.isSafeInteger(p.btcSatPrice.base) && p.btcSatPrice.base > 0) this.price = { base: BigInt(p.btcSatPrice.base), offset: p.btcSatPrice.offset };
+  #price(): Promise<void> { return ask(Rate, { currency: this.code }).then((r) => this.#rate(r.realtimePrice)).catch(() => {}); }
+
+  #rate({ btcSatPrice: sat, usdCentPrice: cent, denominatorCurrencyDetails: { id: code, fractionDigits } }: PriceData): void {
+    if (code !== this.code || ![sat, cent].every(({ base }) => Number.isSafeInteger(base) && base > 0)) return;
+    useDigits(code, fractionDigits);
+    this.digits = fractionDigits;
+    this.price = { code, sat: { base: BigInt(sat.base), offset: sat.offset }, cent: { base: BigInt(cent.base), offset: cent.offset } };
   }
 
   async #globals(): Promise<void> {
@@ -187,7 +212,7 @@ class Bank {
 
   #keep(): void {
     if (this.person === null) return;
-    const shell: Shell = { person: this.person, wallets: this.wallets, price: this.price, lines: this.lines.slice(0, LINES_KEPT), network: this.network, domain: this.domain, at: this.at };
+    const shell: Shell = { person: this.person, wallets: this.wallets, price: this.price, code: this.code, digits: this.digits, lines: this.lines.slice(0, LINES_KEPT), network: this.network, domain: this.domain, at: this.at };
     write(SHELL, JSON.stringify(shell, big));
   }
 }

@@ -7,9 +7,9 @@ import type { sending as Sending } from "./sending.svelte.ts";
 type Page = { default: Component<any> };
 export type Load = () => Promise<Page>;
 
-export const activity: Load = () => import("./pages/Activity.svelte");
+const activity: Load = () => import("./pages/Activity.svelte");
 export const name: Load = () => import("./pages/Name.svelte");
-export const to: Load = () => import("./pages/SendTo.svelte");
+const to: Load = () => import("./pages/SendTo.svelte");
 
 /** A later step of a payment needs the ones before it: whoever opens it without them begins anew. */
 const step = (ready: (one: typeof Sending) => boolean, page: Load): Load => async () => {
@@ -19,7 +19,7 @@ const step = (ready: (one: typeof Sending) => boolean, page: Load): Load => asyn
   return to();
 };
 
-export const byPath: Record<string, Load> = {
+const byPath: Record<string, Load> = {
   "/receive": () => import("./pages/Receive.svelte"),
   "/scan": () => import("./pages/Scan.svelte"),
   "/send": to,
@@ -30,4 +30,23 @@ export const byPath: Record<string, Load> = {
   "/me/security": () => import("./pages/Security.svelte"),
   "/me/sessions": () => import("./pages/Sessions.svelte"),
   "/me/name": name,
+  "/me/keys": () => import("./pages/Keys.svelte"),
+  "/me/keys/new": () => import("./pages/KeyNew.svelte"),
 };
+
+/** Pages of one thing: the named parts of the path are the page's own values. */
+const byPattern: [RegExp, Load][] = [
+  [/^\/activity(?:\/(?<asset>btc|usd))?(?:\/(?<id>[0-9a-f-]+))?$/, activity],
+  [/^\/me\/keys\/(?<id>[0-9a-f-]{36})$/, () => import("./pages/KeyOne.svelte")],
+];
+
+/** The page at a path, and what the path says about it; null: the first page. */
+export function at(path: string): { load: Load; values: Record<string, string | null> } | null {
+  const exact = byPath[path];
+  if (exact) return { load: exact, values: {} };
+  for (const [pattern, load] of byPattern) {
+    const found = pattern.exec(path);
+    if (found) return { load, values: { ...found.groups } };
+  }
+  return null;
+}
