@@ -13,10 +13,11 @@ from typing import Any
 import procrastinate
 import structlog
 
-from hazina import access, accounts, chain, dealer, payments, safety, webhooks
+from hazina import access, chain, dealer, payments, safety, webhooks
 from hazina import identity as identities
 from hazina.access import ApiKeys
-from hazina.accounts import Accounts
+from hazina.accounts import EFFECTS as ACCOUNT_EFFECTS
+from hazina.accounts import AccountClosing, Accounts, Contacts, Feedback, Notices
 from hazina.adapters.bitcoind import Bitcoind
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
 from hazina.adapters.captcha import GeeTest, Turnstile
@@ -110,6 +111,10 @@ class Bank:
     watch: Watch
     queue: procrastinate.App
     closing: tuple[Callable[[], Awaitable[None]], ...]
+    contacts: Contacts
+    notices: Notices
+    feedback: Feedback
+    account_closing: AccountClosing
 
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
@@ -194,7 +199,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     books = Books(
         db,
         claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
-        effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, FACT),
+        effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, *ACCOUNT_EFFECTS, FACT),
     )
     mail = Smtp(settings.smtp, clock)
     identity = Identity(db, clock, sms, keys, _identity_policy(settings), mail)
@@ -238,6 +243,10 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         watching,
         queue,
         closing,
+        contacts=Contacts(db, clock),
+        notices=Notices(db, clock, identity),
+        feedback=Feedback(db, clock),
+        account_closing=AccountClosing(db, clock, accounts),
     )
 
 

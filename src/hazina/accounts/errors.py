@@ -48,3 +48,43 @@ class UsernameFixed(Refusal):
     kind = Kind.CONFLICT
     blink = "USERNAME_ERROR"
     message = "The username of an account is chosen once and cannot be changed."
+
+
+class ContactUnknown(Refusal):
+    """Nobody with this handle is among the caller's contacts."""
+
+    code = "CONTACT_UNKNOWN"
+    kind = Kind.MISSING
+    blink = "NOT_FOUND"
+    message = "There is no contact with this name."
+
+
+class InvalidContact(Refusal):
+    code = "INVALID_CONTACT"
+    kind = Kind.INVALID
+    message = "A contact is somebody else's username here, or a Lightning Address elsewhere."
+
+
+class TooManyContacts(Refusal):
+    code = "TOO_MANY_CONTACTS"
+    kind = Kind.LIMIT
+    blink = "TOO_MANY_REQUEST"
+    message = "There are too many contacts already."
+
+
+class NoticeUnknown(Refusal):
+    """No such notice, or somebody else's."""
+
+    code = "NOTICE_UNKNOWN"
+    kind = Kind.MISSING
+    blink = "NOT_FOUND"
+    message = "There is no such notification."
+
+
+class DeletionRefused(Refusal):
+    """So that a phone number does not buy a new account's limits again and again; Blink's quota."""
+
+    code = "DELETION_REFUSED"
+    kind = Kind.FORBIDDEN
+    blink = "OPERATION_RESTRICTED"
+    message = "Accounts with this phone number were deleted too often. Ask the bank to delete this one."

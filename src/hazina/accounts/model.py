@@ -17,9 +17,16 @@ from hazina.kernel.units import Claim
 
 
 class Status(Enum):
+    """What an account may."""
+
+    INVITED = "invited"  # somebody asked where to pay this phone: may be paid; its owner's first log-in makes it ACTIVE
     ACTIVE = "active"
     LOCKED = "locked"  # may look, may not move
     CLOSED = "closed"  # may not even log in
+
+
+USABLE = frozenset({Status.ACTIVE, Status.INVITED})
+"""Accounts that may be paid, and pay."""
 
 
 class Level(IntEnum):
@@ -41,6 +48,7 @@ class Account:
     default_wallet_id: UUID
     display_currency: str  # ISO 4217
     created_at: datetime
+    merchant: bool = False  # on the map, and an operator has looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Holder:
     @property
     def active(self) -> bool:
         """May money be moved to and from it?"""
-        return self.account.status is Status.ACTIVE
+        return self.account.status in USABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +181,58 @@ def parse_username(text: str) -> str:
 def is_reserved(name: str) -> bool:
     """Names that could pass for the bank's own."""
     return name.strip("_0123456789") in _RESERVED or name.startswith("hazina")
+
+
+# -- contacts, notices --------------------------------------------------------------------------
+
+
+class ContactKind(Enum):
+    INTRALEDGER = "intraledger"  # handle: a username of this bank
+    LNADDRESS = "lnaddress"  # handle: a Lightning Address elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody whom an account knows. ``alias``: what its owner calls them."""
+
+    id: UUID
+    kind: ContactKind
+    handle: str
+    alias: str | None
+    transactions_count: int
+    created_at: datetime
+
+
+class Category(Enum):
+    """What notifications are about; Blink's names."""
+
+    PAYMENTS = "Payments"
+    CIRCLES = "Circles"
+    PRICE = "Price"
+    ADMIN_NOTIFICATION = "AdminNotification"
+    MARKETING = "Marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    """Whether anything is pushed to a person's devices, and which categories are not."""
+
+    enabled: bool = True
+    disabled: frozenset[Category] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Told inside the app, until it is acknowledged. ``deep_link``: a path of the app; ``url``: a page elsewhere; one
+    of them at most, with ``label`` on its button. ``bulletin``: shown on the home screen. ``icon``: Blink's name."""
+
+    id: UUID
+    title: str
+    body: str
+    deep_link: str | None
+    url: str | None
+    label: str | None
+    icon: str | None
+    bulletin: bool
+    created_at: datetime
+    acknowledged_at: datetime | None = None

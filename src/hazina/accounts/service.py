@@ -18,6 +18,7 @@ from hazina.accounts.errors import (
     WalletUnknown,
 )
 from hazina.accounts.model import (
+    USABLE,
     Account,
     Holder,
     LimitKind,
@@ -53,7 +54,7 @@ from hazina.identity import (
 )
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
-from hazina.kernel.errors import NotAuthorized
+from hazina.kernel.errors import NotAuthorized, TooManyRequests
 from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset, Cents
@@ -101,6 +102,7 @@ class Accounts:
             proved = await redeem(tx)
             entered = await self.identity.enter(tx, proved, ip=ip, agent=agent)
             await self._ensure_account(tx, entered.user, (proved.kind,))
+            await store.activate(tx, entered.user.id)
             return LoggedIn(entered.token, entered.totp_required, entered.user.id, entered.new)
 
         return await self.db.again(come_in)
@@ -197,15 +199,15 @@ class Accounts:
         if account is not None and account.level < (level := level_by(kinds)):
             await store.set_level(tx, account.id, level)
 
-    async def _ensure_account(self, tx: Tx, user: User, kinds: Sequence[FactorKind] = (FactorKind.PHONE,)) -> None:
+    async def _ensure_account(
+        self, tx: Tx, user: User, kinds: Sequence[FactorKind] = (FactorKind.PHONE,), status: Status = Status.ACTIVE
+    ) -> None:
         now = self.clock.now()
         if await store.account_by_user(tx, user.id) is not None:
             return
         account_id = public_id()
         wallets = [(public_id(), asset) for asset in (Asset.BTC, Asset.USD)]
-        account = Account(
-            account_id, user.id, None, level_by(kinds), Status.ACTIVE, wallets[0][0], DISPLAY_CURRENCY, now
-        )
+        account = Account(account_id, user.id, None, level_by(kinds), status, wallets[0][0], DISPLAY_CURRENCY, now)
         if await store.put_account(tx, account):
             for wallet_id, asset in wallets:
                 number = await open_account(tx, asset, floor=0)
@@ -286,15 +288,21 @@ class Accounts:
         found = await asyncio.gather(*(self._holders.get(wallet_id) for wallet_id in wallet_ids))
         return {holder.wallet.id: holder for holder in found if holder is not None}
 
-    async def default_wallet(self, username: str, currency: Asset | None) -> Wallet:
+    async def default_wallet(
+        self, username: str, currency: Asset | None, *, invite: bool = False, ip: str | None = None
+    ) -> Wallet:
         """The wallet behind a customer's name or phone number: the one of ``currency``, else the one
-        the customer chose. Raises InvalidUsername, RecipientUnknown, RecipientNotActive."""
+        the customer chose. ``invite``: a phone that nobody here has gets an account that waits for its owner (for
+        ``ip``, which asks). Raises InvalidUsername, RecipientUnknown, RecipientNotActive, TooManyRequests."""
         async with self.db.reading() as tx:
             account = await self._account_named(tx, username)
-            if account is None or account.status is Status.CLOSED:
-                raise RecipientUnknown
-            if account.status is not Status.ACTIVE:
-                raise RecipientNotActive
+        if account is None and invite:
+            account = await self._invite(username, ip)
+        if account is None or account.status is Status.CLOSED:
+            raise RecipientUnknown
+        if account.status not in USABLE:
+            raise RecipientNotActive
+        async with self.db.reading() as tx:
             wallets = await store.wallets_of(tx, account.id)
         for wallet in wallets:
             if wallet.asset is currency or (currency is None and wallet.id == account.default_wallet_id):
@@ -312,6 +320,33 @@ class Accounts:
         except InvalidPhone:
             raise InvalidUsername from None
         return None if user is None else await store.account_by_user(tx, user.id)
+
+    async def _invite(self, text: str, ip: str | None) -> Account | None:
+        """An account for a phone, which its owner's first log-in makes theirs; None for what is no phone that the
+        bank serves. Raises TooManyRequests."""
+        try:
+            phone = parse_phone(text)
+        except InvalidPhone:
+            return None
+        if not self.identity.serves(phone):
+            return None
+        wait = await self.identity.count_invitation(ip)
+        if wait:
+            raise TooManyRequests(retry_after_s=wait)
+
+        async def make(tx: Tx) -> Account | None:
+            user, _ = await self.identity.person_of(tx, Proved(FactorKind.PHONE, phone, ()))
+            await self._ensure_account(tx, user, status=Status.INVITED)
+            return await store.account_by_user(tx, user.id)
+
+        return await self.db.again(make)
+
+    async def set_default_wallet(self, caller: Caller, wallet_id: UUID) -> Account:
+        """The one that is paid where only the customer is named. Raises WalletUnknown."""
+        async with self.db.transaction() as tx:
+            wallet = await wallet_for(tx, caller, wallet_id)
+            await store.set_default_wallet(tx, caller.account_id, wallet.id)
+        return await self.account(caller.account_id)
 
     async def limits(self, caller: Caller) -> Limits:
         """What the caller's account may move in 24 hours, and what is left of that now."""
@@ -365,6 +400,6 @@ async def recipient(tx: Tx, wallet_id: UUID) -> Wallet:
     account = None if wallet is None else await store.account_by_id(tx, wallet.account_id)
     if wallet is None or account is None or account.status is Status.CLOSED:
         raise RecipientUnknown
-    if account.status is not Status.ACTIVE:
+    if account.status not in USABLE:
         raise RecipientNotActive
     return wallet

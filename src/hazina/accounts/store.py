@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg.errors
 
@@ -14,14 +14,17 @@ from hazina.kernel.db import Tx
 from hazina.kernel.ids import UUID
 from hazina.kernel.money import Asset
 
-_ACCOUNT = "select id, user_id, username, level, status, default_wallet_id, display_currency, created_at from account"
+_ACCOUNT: LiteralString = """
+select id, user_id, username, level, status, default_wallet_id, display_currency, created_at, merchant from account
+"""
 _WALLET = "select id, account_id, asset, ledger_account from wallet"
 
 
 def _account(
-    id_: UUID, user_id: UUID, username: str | None, level: int, status: str, default: UUID, currency: str, at: datetime
-) -> Account:
-    return Account(id_, user_id, username, Level(level), Status(status), default, currency, at)
+    id_: UUID, user_id: UUID, username: str | None, level: int, status: str, default: UUID, currency: str, at: datetime,
+    merchant: bool,
+) -> Account:  # fmt: skip
+    return Account(id_, user_id, username, Level(level), Status(status), default, currency, at, merchant)
 
 
 def _wallet(id_: UUID, account_id: UUID, asset: int, ledger_account: int) -> Wallet:
@@ -117,6 +120,41 @@ async def account_by_username(tx: Tx, username: str) -> Account | None:
     return await tx.one(_account, _ACCOUNT + " where username = %(name)s", {"name": username})
 
 
+async def set_status(tx: Tx, account_id: UUID, was: Status, to: Status) -> bool:
+    """False: it has another by now."""
+    query = "update account set status = %(to)s where id = %(id)s and status = %(was)s"
+    return await tx.execute(query, {"id": account_id, "was": was.value, "to": to.value}) == 1
+
+
+async def activate(tx: Tx, user_id: UUID) -> None:
+    """Whoever was invited is here."""
+    query = "update account set status = 'active' where user_id = %(user)s and status = 'invited'"
+    await tx.execute(query, {"user": user_id})
+
+
+async def set_default_wallet(tx: Tx, account_id: UUID, wallet_id: UUID) -> None:
+    query = "update account set default_wallet_id = %(wallet)s where id = %(id)s"
+    await tx.execute(query, {"id": account_id, "wallet": wallet_id})
+
+
+async def set_merchant(tx: Tx, account_id: UUID, merchant: bool) -> None:
+    query = "update account set merchant = %(merchant)s where id = %(id)s and merchant <> %(merchant)s"
+    await tx.execute(query, {"id": account_id, "merchant": merchant})
+
+
+async def remember_phone(tx: Tx, account_id: UUID, mark: bytes, at: datetime) -> None:
+    """Of an account that its owner deletes."""
+    await tx.execute(
+        "insert into deleted_phone (account_id, mark, at) values (%(id)s, %(mark)s, %(at)s) on conflict do nothing",
+        {"id": account_id, "mark": mark, "at": at},
+    )
+
+
+async def deletions_of(tx: Tx, mark: bytes) -> int:
+    """How many accounts with this phone their owners have deleted."""
+    return int(await tx.value("select count(*) from deleted_phone where mark = %(mark)s", {"mark": mark}))
+
+
 async def set_level(tx: Tx, account_id: UUID, level: Level) -> None:
     await tx.execute("update account set level = %(level)s where id = %(id)s", {"id": account_id, "level": int(level)})
 
@@ -135,13 +173,13 @@ async def holders(tx: Tx, wallet_ids: Sequence[UUID]) -> dict[UUID, Holder]:
     """Those wallets that exist, each with its account, in one query: every payment asks."""
 
     def made(*row: Any) -> Holder:
-        return Holder(_account(*row[:8]), _wallet(*row[8:]))
+        return Holder(_account(*row[:9]), _wallet(*row[9:]))
 
     found = await tx.rows(
         made,
         """
         select a.id, a.user_id, a.username, a.level, a.status, a.default_wallet_id, a.display_currency, a.created_at,
-            w.id, w.account_id, w.asset, w.ledger_account
+            a.merchant, w.id, w.account_id, w.asset, w.ledger_account
         from wallet w join account a on a.id = w.account_id where w.id = any(%(ids)s)
         """,
         {"ids": list(wallet_ids)},

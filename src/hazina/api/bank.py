@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from hazina.access import ApiKeys
-from hazina.accounts import Accounts
+from hazina.accounts import AccountClosing, Accounts, Contacts, Feedback, Notices
 from hazina.chain import Chain
 from hazina.dealer import Prices
 from hazina.identity import Identity
@@ -57,3 +57,11 @@ class Bank(Protocol):
     def webhooks(self) -> Webhooks: ...
     @property
     def watch(self) -> Watch: ...
+    @property
+    def contacts(self) -> Contacts: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def feedback(self) -> Feedback: ...
+    @property
+    def account_closing(self) -> AccountClosing: ...

@@ -53,6 +53,7 @@ from hazina.identity.model import (
 from hazina.identity.ports import Mail, MailUnavailable, Sms
 from hazina.identity.service import Identity
 from hazina.identity.stepup import (
+    ACCOUNT_DELETE,
     FACTOR_ADD,
     FACTOR_RELEASE,
     FACTOR_REMOVE,
@@ -64,6 +65,7 @@ from hazina.identity.stepup import (
 )
 
 __all__ = [
+    "ACCOUNT_DELETE",
     "CLAIMS",
     "FACTOR_ADD",
     "FACTOR_RELEASE",

@@ -181,6 +181,8 @@ CODE_PER_COUNTRY = Rate("code_per_country", 5_000, DAY_S, HOUR_S)
 FACTOR_CHANGES = Rate("factor_changes", 30, DAY_S, DAY_S)
 STEP_UP_ASKED = Rate("step_up_asked", 30, HOUR_S, HOUR_S)
 CODE_IN_ALL = Rate("code_in_all", 20_000, DAY_S, HOUR_S)
+INVITATIONS_PER_IP = Rate("invitations_per_ip", 10, HOUR_S, HOUR_S)
+INVITATIONS_IN_ALL = Rate("invitations_in_all", 2_000, DAY_S, HOUR_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,9 @@ class Policy:
     code_per_range: Rate | None = CODE_PER_RANGE
     code_per_country: Rate | None = CODE_PER_COUNTRY
     code_in_all: Rate | None = CODE_IN_ALL
+    invitations_per_ip: Rate = INVITATIONS_PER_IP
+    """Accounts for phones whose owners have not come yet: anyone may ask for them."""
+    invitations_in_all: Rate = INVITATIONS_IN_ALL
     countries: frozenset[str] | None = None
     """ISO codes that codes are sent to; None: every country. Numbers of no country never."""
     count_loopback: bool = True
@@ -490,6 +495,12 @@ def code_rates(phone: str, ip: str | None, policy: Policy) -> list[tuple[Rate, s
     if _counts(ip, policy):
         wanted += [(policy.code_per_ip, one), (policy.code_per_network, net)]
     return [(rate, key) for rate, key in wanted if rate is not None]
+
+
+def invitation_rates(ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:
+    """What one account for a phone whose owner has not come yet is counted under."""
+    counted = [(policy.invitations_per_ip, ip_keys(ip)[0])] if _counts(ip, policy) else []
+    return [*counted, (policy.invitations_in_all, "")]
 
 
 def confirm_rates(kind: FactorKind, to: str, ip: str | None, policy: Policy) -> list[tuple[Rate, str]]:

@@ -37,6 +37,7 @@ from hazina.identity.model import (
     code_rates,
     confirm_rates,
     hash_code,
+    invitation_rates,
     is_served,
     login_rates,
     needs_totp,
@@ -232,6 +233,16 @@ class Identity:
         )  # fmt: skip
         return Entered(user, token, pending, new)
 
+    def serves(self, phone: str) -> bool:
+        """May a code be sent to this number (E.164)?"""
+        return is_served(phone, self.policy)
+
+    async def count_invitation(self, ip: str | None) -> int:
+        """One more phone is given an account before its owner has come: 0, or how many seconds to wait."""
+        async with self.db.transaction() as tx:
+            pairs = self._counted(invitation_rates(clean_ip(ip), self.policy))
+            return await rates.take(tx, pairs, self.clock.now())
+
     # -- people ---------------------------------------------------------------------------------
 
     async def user(self, tx: Tx, user_id: UUID) -> User | None:
@@ -256,21 +267,26 @@ class Identity:
         async with self.db.transaction() as tx:
             return await self.audit.mine(tx, user_id, before, limit)
 
+    async def set_language(self, user_id: UUID, language: str) -> None:
+        """A tag such as ``sw-KE``; empty: not chosen."""
+        async with self.db.transaction() as tx:
+            await store.set_language(tx, user_id, language)
+
     async def forget(self, user_id: UUID) -> bool:
+        """``erase`` in a transaction of its own."""
+        return await self.db.again(lambda tx: self.erase(tx, user_id))
+
+    async def erase(self, tx: Tx, user_id: UUID) -> bool:
         """Destroy the key of everything personal, for good, with all ways to log in and all sessions. What the
         books say of the accounts stays, of nobody. False: it was done before."""
-
-        async def destroy(tx: Tx) -> bool:
-            await store.lock_person(tx, user_id)
-            now = self.clock.now()
-            await self._end(tx, await store.drop_sessions(tx, user_id))
-            await store.drop_factors(tx, user_id)
-            done = await self.vault.destroy(tx, user_id)
-            if done:
-                await self.audit.record(tx, at=now, actor="user", user_id=user_id, verb="person.forgotten")
-            return done
-
-        return await self.db.again(destroy)
+        await store.lock_person(tx, user_id)
+        now = self.clock.now()
+        await self._end(tx, await store.drop_sessions(tx, user_id))
+        await store.drop_factors(tx, user_id)
+        done = await self.vault.destroy(tx, user_id)
+        if done:
+            await self.audit.record(tx, at=now, actor="user", user_id=user_id, verb="person.forgotten")
+        return done
 
     # -- notices --------------------------------------------------------------------------------
 

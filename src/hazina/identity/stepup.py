@@ -43,10 +43,10 @@ from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import Refusal, TooManyRequests
 from hazina.kernel.ids import UUID, new_id
 
-PAYMENT, KEY, FACTOR_ADD, FACTOR_REMOVE, FACTOR_RELEASE = (
-    "payment", "key.create", "factor.add", "factor.remove", "factor.release",
+PAYMENT, KEY, FACTOR_ADD, FACTOR_REMOVE, FACTOR_RELEASE, ACCOUNT_DELETE = (
+    "payment", "key.create", "factor.add", "factor.remove", "factor.release", "account.delete",
 )  # fmt: skip
-"""Verbs that may ask for it. The last one: consent to give a factor to somebody else."""
+"""Verbs that may ask for it. ``FACTOR_RELEASE``: consent to give a factor to somebody else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ async def person(tx: Tx, user_id: UUID) -> tuple[str, datetime] | None:
     return await tx.one(lambda language, at: (language, at), query, {"id": user_id})
 
 
+async def set_language(tx: Tx, user_id: UUID, language: str) -> None:
+    query = "update person set language = %(language)s where id = %(id)s"
+    await tx.execute(query, {"id": user_id, "language": language})
+
+
 async def lock_person(tx: Tx, user_id: UUID) -> bool:
     """Changes of one person's factors go one after the other."""
     query = "select 1 from person where id = %(id)s for no key update"

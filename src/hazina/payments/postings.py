@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from hazina.access import idempotency_claim, limit_back
+from hazina.accounts import contact_row
 from hazina.kernel.events import fact
 from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
@@ -221,6 +222,14 @@ def outcome_facts(payment: Payment, state: State) -> list[Row]:
     return [fact("payment", keys, payment_id=str(payment.id), state=state.name, kind=payment.kind.name)]
 
 
+def acquainted(payment: Payment, now: datetime) -> tuple[Row, ...]:
+    """Two customers who pay each other become contacts; an address on the chain says nothing of whose it is."""
+    one, other = payment.account_id, payment.to_account_id
+    if payment.kind not in (Kind.INTRALEDGER, Kind.LN_INSIDE) or one is None or other is None or one == other:
+        return ()
+    return (contact_row(one, other, now),)
+
+
 def _invoice_fact(payment_hash: bytes) -> Row:
     return fact("invoice", [f"hash:{payment_hash.hex()}"], status="PAID")
 
@@ -254,6 +263,7 @@ def transfer_inside(payment: Payment, sent: Line, received: Line, claims: Sequen
             line_row(received),
             line_fact(sent),
             line_fact(received),
+            *acquainted(payment, now),
         ),
     )
 
@@ -327,6 +337,7 @@ def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datet
             *outcome_facts(payment, State.PAID),
             line_fact(received),
             _invoice_fact(invoice.payment_hash),
+            *acquainted(payment, now),
         ),
     )
 
