@@ -11,6 +11,7 @@ from tests.contexts.identity.signers import Wallet, bech32_url, derivation, with
 
 from hazina.identity.proofs import lnurl
 from hazina.identity.proofs.errors import WalletAnswerInvalid, WalletSignatureWrong
+from hazina.kernel.lnurl import encode
 
 # LUD-04's and LUD-05's own data, and LUD-01's
 K1 = "e2af6254a8df433264fa23f67eb8188635d15ce883e8fc020989d5f82ae6f11e"
@@ -33,7 +34,7 @@ def query(**changes: str) -> str:
 
 def test_the_standards_own_data() -> None:
     lnurl.verify(lnurl.read_answer(query()))
-    assert lnurl.as_bech32(URL) == BECH32
+    assert encode(URL) == BECH32
     assert bech32_url(BECH32) == bech32_url(BECH32.lower()) == URL
     assert derivation(HASHING_KEY, "site.com") == (1588488367, 2659270754, 38110259, 4136336762)
 
@@ -43,7 +44,7 @@ def test_links() -> None:
     url = lnurl.wallet_url("https://bank.example/auth", k1, "login")
     assert url == f"https://bank.example/auth?tag=login&k1={k1.hex()}&action=login"
     assert lnurl.as_keyauth(url) == url.replace("https", "keyauth")
-    assert bech32_url(lnurl.as_bech32(url)) == url
+    assert bech32_url(encode(url)) == url
     assert Wallet().scan(lnurl.as_keyauth(url)) == url
 
 

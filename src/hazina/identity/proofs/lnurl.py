@@ -12,7 +12,6 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from bech32 import CHARSET, bech32_create_checksum, convertbits
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -51,14 +50,6 @@ def k1_of(handle: str) -> bytes:
 def wallet_url(callback: str, k1: bytes, action: str | None) -> str:
     """What the wallet calls, as LUD-04 has it."""
     return f"{callback}?tag=login&k1={k1.hex()}" + (f"&action={action}" if action else "")
-
-
-def as_bech32(url: str) -> str:
-    """LUD-01, in upper case: QR codes hold that form in fewer squares."""
-    words = convertbits(url.encode(), 8, 5)
-    assert words is not None
-    checked = words + bech32_create_checksum("lnurl", words)
-    return ("lnurl1" + "".join(CHARSET[word] for word in checked)).upper()
 
 
 def as_keyauth(url: str) -> str:

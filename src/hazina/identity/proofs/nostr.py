@@ -10,15 +10,12 @@ import base64
 import binascii
 import hashlib
 import json
-import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from coincurve import PublicKeyXOnly
-
 from hazina.identity.proofs.errors import NostrKind, NostrMalformed, NostrPlace, NostrRefused, NostrTime
+from hazina.kernel.nostr import Event, Forged, Malformed, read
 
 HTTP_AUTH, CLIENT_AUTH = 27_235, 22_242
 EVENT_MAX = 8_192
@@ -26,23 +23,6 @@ EVENT_MAX = 8_192
 TAGS_MAX, TAG_ITEMS_MAX = 20, 10
 HTTP_WINDOW_S = 60
 CHALLENGE_AGE_S, AHEAD_S = 300, 60
-
-_HEX32 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_HEX64 = re.compile(r"[0-9a-f]{128}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    id: bytes
-    pubkey: bytes  # x only
-    created_at: int
-    kind: int
-    tags: tuple[tuple[str, ...], ...]
-    content: str
-
-    def values(self, *names: str) -> list[str]:
-        """First values of the tags with these names."""
-        return [tag[1] for tag in self.tags if len(tag) > 1 and tag[0] in names]
 
 
 def from_header(value: str) -> Event:
@@ -60,53 +40,12 @@ def from_header(value: str) -> Event:
 
 def read_event(found: Any) -> Event:
     """The event, its id recomputed and its signature verified (BIP-340). Raises NostrMalformed, NostrRefused."""
-    event, sig = _shaped(found)
-    body = [0, event.pubkey.hex(), event.created_at, event.kind, event.tags, event.content]
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     try:
-        digest = hashlib.sha256(text.encode()).digest()
-    except UnicodeEncodeError:  # half of a surrogate pair
+        return read(found, tags_max=TAGS_MAX, items_max=TAG_ITEMS_MAX, chars_max=EVENT_MAX)
+    except Malformed:
         raise NostrMalformed from None
-    if digest != event.id or not _signed(event.pubkey, digest, sig):
-        raise NostrRefused
-    return event
-
-
-def _shaped(found: Any) -> tuple[Event, bytes]:
-    if not isinstance(found, dict):
-        raise NostrMalformed
-
-    def part(name: str) -> Any:
-        return found.get(name)
-
-    id_, pubkey, sig, content = (part(name) for name in ("id", "pubkey", "sig", "content"))
-    created_at, kind, tags = (part(name) for name in ("created_at", "kind", "tags"))
-    right = (
-        all(isinstance(text, str) for text in (id_, pubkey, sig, content))
-        and type(created_at) is int  # bool is an int too
-        and type(kind) is int
-        and 0 <= kind <= 65_535
-        and 0 <= created_at < 2**40
-        and isinstance(tags, list)
-        and len(tags) <= TAGS_MAX
-        and all(isinstance(tag, list) and len(tag) <= TAG_ITEMS_MAX for tag in tags)
-        and all(isinstance(item, str) for tag in tags for item in tag)
-    )
-    if not right or not (_HEX32.fullmatch(id_) and _HEX32.fullmatch(pubkey) and _HEX64.fullmatch(sig)):
-        raise NostrMalformed
-    if len(content) + sum(len(item) for tag in tags for item in tag) > EVENT_MAX:
-        raise NostrMalformed
-    event = Event(
-        bytes.fromhex(id_), bytes.fromhex(pubkey), created_at, kind, tuple(tuple(tag) for tag in tags), content
-    )
-    return event, bytes.fromhex(sig)
-
-
-def _signed(pubkey: bytes, digest: bytes, sig: bytes) -> bool:
-    try:
-        return PublicKeyXOnly(pubkey).verify(sig, digest)
-    except ValueError:  # no point of the curve
-        return False
+    except Forged:
+        raise NostrRefused from None
 
 
 def template(origin: str, challenge: str, at: datetime) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from hazina.identity.proofs.model import (
     nonce_hash,
     parse_key_name,
 )
+from hazina.kernel import lnurl as lnurl_text
 from hazina.kernel import rates
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
@@ -182,7 +183,9 @@ class Proofs:
         asked = await self._ask(FactorKind.LNURL, asker, purpose, nonce_hash(k1), LNURL_LIFE_S, about)
         callback_url = self.site.origin + callback.format(handle=handle)
         url = lnurl.wallet_url(callback_url, k1, None if purpose is Purpose.ENTER else purpose.value)
-        return LnurlAsked(handle, k1, callback_url, url, lnurl.as_bech32(url), lnurl.as_keyauth(url), asked.expires_at)
+        return LnurlAsked(
+            handle, k1, callback_url, url, lnurl_text.encode(url), lnurl.as_keyauth(url), asked.expires_at
+        )
 
     async def answer_wallet(self, query: str, ip: str | None, *, handle: str | None = None) -> None:
         """A wallet's call. Its first well-formed answer uses k1 up, right or wrong. Raises WalletAnswerInvalid,
