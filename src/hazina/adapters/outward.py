@@ -20,7 +20,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import httpx2
 
 from hazina.kernel.db import outside_call
-from hazina.kernel.http import Answered, NoAnswer
+from hazina.kernel.http import Answered, NoAnswer, public_authorities
 
 URL_CHARS_MAX = 2_048
 BODY_BYTES_MAX = 64 * 1024
@@ -96,8 +96,9 @@ class Outward:
         resolve: Resolve = _look_up,
     ) -> None:
         self.loopback, self.timeout_s = loopback, timeout_s
-        self.tls = ssl.create_default_context()
+        self.tls = public_authorities()
         if ca_pem is not None:
+            self.tls = ssl.create_default_context()
             self.tls.load_verify_locations(cadata=ca_pem)
         self._resolve = resolve
         self._slots = asyncio.Semaphore(connections)

@@ -22,6 +22,7 @@ from hazina.safety import Rail
 from hazina.watch import INVARIANTS, Report, State
 
 HERE = Path(__file__).parent / "templates"
+TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True)
 WORDS: dict[str, dict[str, str]] = json.loads((HERE / "status.json").read_text())
 STATES = {State.HOLDS: "holds", State.BROKEN: "broken", State.ABSENT: "absent"}
 LOOKS = {
@@ -68,13 +69,12 @@ class Status:
 
 
 def routes(bank: Bank) -> list[Route]:
-    pages = Environment(loader=FileSystemLoader(HERE), autoescape=True)
     css = (HERE / "status.css").read_bytes()
 
     async def page(request: Request) -> Response:
         lang = language(request)
         other = "sw" if lang == "en" else "en"
-        text = pages.get_template("status.html").render(
+        text = TEMPLATES.get_template("status.html").render(
             lang=lang, say=WORDS[lang], other={"lang": other, **WORDS[other]}, looks=LOOKS, at=told,
             status=await look(bank, WORDS[lang]),
         )  # fmt: skip

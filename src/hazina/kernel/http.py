@@ -8,6 +8,7 @@ of the environment are not used, and nothing goes out while a transaction is ope
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 import ssl
@@ -61,6 +62,12 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
+@functools.cache
+def public_authorities() -> ssl.SSLContext:
+    """Trusts what this machine trusts. One for all: to read the authorities takes longer than many a call."""
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """An answer that comes line by line; empty lines are left out."""
@@ -87,7 +94,7 @@ class HttpClient:
     ) -> None:
         self.name = name
         self.timeout_s = timeout_s
-        tls = ssl.create_default_context(cadata=ca_pem)
+        tls = ssl.create_default_context(cadata=ca_pem) if ca_pem else public_authorities()
         self._client = httpx2.AsyncClient(
             base_url=base_url.rstrip("/"),
             headers=dict(headers or {}),

@@ -23,6 +23,7 @@ from hazina.oauth import Malformed, fields_of
 HERE = Path(__file__).parent
 WORDS: dict[str, dict[str, str]] = json.loads((HERE / "words.json").read_text())
 FILES = {"tokens.css": "text/css", "pages.css": "text/css", "ways.js": "text/javascript"}
+TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
 FORM_BYTES_MAX = 20_000
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -35,9 +36,6 @@ class Pages:
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self.sessions = Sessions(bank)
-        self.templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
-        )
 
     def routes(self) -> list[Route]:
         return [Route(f"/pages/{name}", self._file(HERE / name, kind)) for name, kind in FILES.items()]
@@ -68,7 +66,7 @@ class Pages:
         other = "sw" if lang == "en" else "en"
         mark = request.cookies.get(self._mark_name) or secrets.token_urlsafe(24)
         values.setdefault("other", {"lang": other, "name": WORDS[other]["language"], "href": _in(request, other)})
-        text = self.templates.get_template(template).render(
+        text = TEMPLATES.get_template(template).render(
             lang=lang,
             say=WORDS[lang],
             form=self._form_token(mark, visitor),
