@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazina.dealer import (
+    FiatRate,
     Policy,
     Tick,
     cents_of,
+    currency,
     display_amount,
     display_price,
     in_cents,
@@ -160,6 +162,10 @@ def test_freshness() -> None:
     assert not is_fresh(price, NOW + timedelta(seconds=61), POLICY)
 
 
+def shillings() -> FiatRate:
+    return FiatRate(currency("KES"), 129_200_000_000, "test", NOW)
+
+
 # -- as Blink's clients read it -----------------------------------------------------------------
 
 
@@ -194,4 +200,4 @@ def test_a_realtime_price_has_one_id() -> None:
     first, again = realtime_price(at(5_000_000)), realtime_price(at(5_000_000))
     assert first == again
     assert realtime_price(Price(5_000_000, "test", NOW + timedelta(seconds=1))).id != first.id
-    assert realtime_price(at(5_000_000), "KES").id != first.id
+    assert realtime_price(at(5_000_000), shillings()).id != first.id

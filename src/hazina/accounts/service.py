@@ -55,6 +55,7 @@ from hazina.identity import (
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import NotAuthorized, TooManyRequests
+from hazina.kernel.events import tell
 from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset, Cents
@@ -267,6 +268,13 @@ class Accounts:
             account = await store.account_by_id(tx, account_id)
         assert account is not None, "account ids come from callers and wallets"
         return account
+
+    async def set_display_currency(self, caller: Caller, currency: str) -> None:
+        """What amounts are shown in from now on; ``currency`` is one that the dealer has a rate of. Open screens of the
+        account are told."""
+        async with self.db.transaction() as tx:
+            await store.set_display_currency(tx, caller.account_id, currency)
+            await tell(tx, "currency", [f"account:{caller.account_id}"], currency=currency)
 
     async def wallets(self, account_id: UUID) -> tuple[Wallet, ...]:
         """BTC, then USD."""

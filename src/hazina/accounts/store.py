@@ -155,6 +155,13 @@ async def deletions_of(tx: Tx, mark: bytes) -> int:
     return int(await tx.value("select count(*) from deleted_phone where mark = %(mark)s", {"mark": mark}))
 
 
+async def set_display_currency(tx: Tx, account_id: UUID, currency: str) -> None:
+    await tx.execute(
+        "update account set display_currency = %(currency)s where id = %(id)s",
+        {"id": account_id, "currency": currency},
+    )
+
+
 async def set_level(tx: Tx, account_id: UUID, level: Level) -> None:
     await tx.execute("update account set level = %(level)s where id = %(id)s", {"id": account_id, "level": int(level)})
 

@@ -31,5 +31,14 @@ class QuoteInvalid(Refusal):
     message = "This quote cannot be used: it is used or expired, or is not for this. Ask for a new one."
 
 
+class UnknownCurrency(Refusal):
+    """No such currency, or none that there is a rate of."""
+
+    code = "UNKNOWN_CURRENCY"
+    kind = Kind.INVALID
+    blink = "INVALID_INPUT"
+    message = "Unsupported currency."
+
+
 class FeedUnavailable(Exception):
     """A feed is away, or its answer makes no sense. The text says which; no customer sees it."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import NAMESPACE_URL, uuid5
 
-from hazina.kernel.ids import UUID
 from hazina.kernel.money import MSAT_PER_SAT, SAT_PER_BTC, Cents, Msats, Price
 
 MSAT_PER_BTC = MSAT_PER_SAT * SAT_PER_BTC
@@ -38,6 +36,7 @@ class Policy:
     stale_s: int = 60
     """A price older than this is none."""
     feed_timeout_s: float = 5
+    history_timeout_s: float = 20
     cents_min: int = 100_00
     cents_max: int = 100_000_000_00
     """Outside of these bounds (USD 100 and 100 million) somebody mistook a unit."""
@@ -47,8 +46,22 @@ class Policy:
     jump_memory_s: int = 3_600
     apart_max_bp: int = 200
     """Where there are several sources: how far one may lie from the median."""
+    sources_min: int = 3
+    """So many must agree, where at least so many are configured."""
     ahead_max_s: int = 10
     """How far in the future a source's clock may be."""
+    rate_every_s: int = 3_600
+    rate_retry_s: int = 300
+    """How often a feed of rates is asked, and after it failed."""
+    rate_stale_s: int = 3 * 86_400
+    """Rates of currencies come once a day; one that is older is not taken any more."""
+    rate_shown_s: int = 7 * 86_400
+    """The last rate that was taken serves for so long."""
+    rate_ahead_max_s: int = 86_400
+    """Some name only the day."""
+    rate_max: int = 10**8
+    """Units of a currency for a dollar: more is a mistake."""
+    rate_apart_max_bp: int = 500
     deal_s: int = 30
     """Nothing is exchanged at a price that is older."""
     base_bp: int = 5
@@ -57,6 +70,9 @@ class Policy:
     """How far from the middle the dealer buys and sells, in basis points: base and one of the others."""
     quote_life_s: int = 300
     """So long a delayed quote stands."""
+
+
+AWAY, LATE = "away", "no answer in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +105,9 @@ def flaw(tick: Tick, last: Price | None, now: datetime, policy: Policy) -> str |
 
 
 def choose(
-    ticks: dict[str, Tick], last: Price | None, now: datetime, policy: Policy
+    ticks: dict[str, Tick], last: Price | None, now: datetime, policy: Policy, least: int = 1
 ) -> tuple[Price | None, list[Dropped]]:
-    """The median of the sources that can be used and agree; None when none is left, or when most
+    """The median of the sources that can be used and agree; None when fewer than ``least`` are left, or when most
     disagree. Its time is that of the newest tick in it."""
     dropped: list[Dropped] = []
     good: dict[str, Tick] = {}
@@ -105,7 +121,7 @@ def choose(
     middle = _median([tick.mid for tick in good.values()])
     near = {s: t for s, t in good.items() if abs(t.mid - middle) * 10_000 <= middle * policy.apart_max_bp}
     dropped += [Dropped(source, "apart from the others") for source in good if source not in near]
-    if 2 * len(near) <= len(good):
+    if 2 * len(near) <= len(good) or len(near) < least:
         return None, dropped
     price = _median([tick.mid for tick in near.values()])
     return Price(price, "+".join(near), max(tick.at for tick in near.values())), dropped
@@ -117,6 +133,11 @@ def _median(numbers: Sequence[int]) -> int:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) // 2
 
 
+def sources_needed(configured: int, policy: Policy) -> int:
+    """A bank with fewer feeds than the minimum goes by what it has; ``hazina doctor`` says so."""
+    return policy.sources_min if configured >= policy.sources_min else 1
+
+
 def is_fresh(price: Price, now: datetime, policy: Policy) -> bool:
     return price.at >= now - timedelta(seconds=policy.stale_s)
 
@@ -124,7 +145,7 @@ def is_fresh(price: Price, now: datetime, policy: Policy) -> bool:
 # -- exchange (Blink's rounding: nearest, exact halves down, never 0 for something) --------------
 
 
-def _ratio(amount: int, times: int, over: int) -> int:
+def ratio(amount: int, times: int, over: int) -> int:
     """``amount * times / over`` rounded; the sign is kept aside, so that both directions agree."""
     assert times > 0 and over > 0, "a price is above zero"
     if amount == 0:
@@ -136,73 +157,14 @@ def _ratio(amount: int, times: int, over: int) -> int:
 def cents_of(amount: Msats, price: Price) -> Cents:
     """What ``amount`` is worth at ``price``: the nearest cent, exact halves down; at least one cent
     for anything but nothing."""
-    return Cents(_ratio(amount.n, price.cents_per_btc, MSAT_PER_BTC))
+    return Cents(ratio(amount.n, price.cents_per_btc, MSAT_PER_BTC))
 
 
 def msats_of(amount: Cents, price: Price) -> Msats:
     """What ``amount`` buys at ``price``: the nearest millisatoshi, rounded as ``cents_of``."""
-    return Msats(_ratio(amount.n, MSAT_PER_BTC, price.cents_per_btc))
+    return Msats(ratio(amount.n, MSAT_PER_BTC, price.cents_per_btc))
 
 
 def in_cents(amount: Msats | Cents, price: Price) -> Cents:
     """Either asset in dollars: for limits and for showing."""
     return amount if isinstance(amount, Cents) else cents_of(amount, price)
-
-
-# -- the price as Blink's clients read it (USD, minor unit: cent) --------------------------------
-
-SAT_OFFSET, CENT_OFFSET = 12, 6
-
-
-@dataclass(frozen=True, slots=True)
-class DisplayPrice:
-    """Display minor units (cents) for one minor unit of a wallet (a satoshi, a cent): base / 10^offset."""
-
-    base: int
-    offset: int
-    currency_unit: str = "MINOR"
-
-    @property
-    def formatted_amount(self) -> str:
-        """The quotient as a plain decimal number."""
-        whole, part = divmod(self.base, 10**self.offset)
-        tail = f"{part:0{self.offset}d}".rstrip("0")
-        return f"{whole}.{tail}" if tail else str(whole)
-
-
-@dataclass(frozen=True, slots=True)
-class RealtimePrice:
-    id: UUID
-    at: datetime
-    denominator_currency: str
-    btc_sat: DisplayPrice
-    usd_cent: DisplayPrice
-
-
-USD_CENT = DisplayPrice(10**CENT_OFFSET, CENT_OFFSET)
-
-
-def sat_price(price: Price) -> DisplayPrice:
-    """US cents for one satoshi. Exact: no digit is lost."""
-    return DisplayPrice(price.cents_per_btc * (10**SAT_OFFSET // SAT_PER_BTC), SAT_OFFSET)
-
-
-def display_price(amount: Msats | Cents, price: Price) -> DisplayPrice:
-    """``settlementPrice`` of a line in this wallet's asset."""
-    return USD_CENT if isinstance(amount, Cents) else sat_price(price)
-
-
-def realtime_price(price: Price, currency: str = "USD") -> RealtimePrice:
-    """``RealtimePrice``: its id is the same for the same moment and currency."""
-    mark = f"hazina:price:{currency}:{price.at.isoformat()}"
-    return RealtimePrice(uuid5(NAMESPACE_URL, mark), price.at, currency, sat_price(price), USD_CENT)
-
-
-def display_amount(amount: Msats | Cents, price: Price) -> str:
-    """Signed dollars with two digits: "-12.34"."""
-    return in_major(in_cents(amount, price))
-
-
-def in_major(amount: Cents) -> str:
-    whole, part = divmod(abs(amount.n), 100)
-    return f"{'-' if amount.n < 0 else ''}{whole}.{part:02d}"

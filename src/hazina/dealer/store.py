@@ -11,6 +11,8 @@ from hazina.dealer.model import Tick
 from hazina.kernel.db import Tx
 from hazina.kernel.money import Cents, Msats, Price
 
+# -- prices -------------------------------------------------------------------------------------
+
 
 async def put_tick(tx: Tx, source: str, tick: Tick) -> None:
     """The newest of this source; an older one that comes late changes nothing."""
@@ -18,7 +20,7 @@ async def put_tick(tx: Tx, source: str, tick: Tick) -> None:
         """
         insert into price_tick as t (source, bid, ask, at) values (%(source)s, %(bid)s, %(ask)s, %(at)s)
         on conflict (source) do update set bid = excluded.bid, ask = excluded.ask, at = excluded.at
-        where excluded.at > t.at
+        where excluded.at >= t.at
         """,
         {"source": source, "bid": tick.bid, "ask": tick.ask, "at": tick.at},
     )

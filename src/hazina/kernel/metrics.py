@@ -32,6 +32,9 @@ MONEY = Gauge(
     "What is owed to customers, and the balances of the bank's own accounts, in minor units of the asset.",
     ["asset", "of"],
 )
+PRICE_AGE = Gauge("hazina_price_age_seconds", "Since the price of bitcoin was read; NaN while there is none.")
+PRICE_FEED_OK = Gauge("hazina_price_feed_ok", "1 while what a feed says of prices or rates is used.", ["source"])
+PRICE_DROPPED = Counter("hazina_price_dropped_total", "Answers of feeds that were not used.", ["source", "reason"])
 CHAIN_OK = Gauge("hazina_chain_ok", "1 while deposits are seen as they come, 0 while they will be late.")
 CHAIN_HEIGHT = Gauge("hazina_chain_height", "The newest block that was taken in.")
 CHAIN_BEHIND = Gauge("hazina_chain_behind_blocks", "Blocks that the node knows of and the bank has not taken in.")

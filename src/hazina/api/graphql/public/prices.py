@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-from ariadne import EnumType, InterfaceType, QueryType
+from ariadne import EnumType, InterfaceType, MutationType, ObjectType, QueryType
 
+from hazina.access import Caller, Scope
 from hazina.api.bank import Bank
-from hazina.api.graphql.context import Context, Info
-from hazina.api.graphql.verbs import question
-from hazina.dealer import DisplayPrice
+from hazina.api.graphql.context import Context, Info, Me, context_of
+from hazina.api.graphql.verbs import Payload, question, verb
+from hazina.dealer import Currency, DisplayPrice, PricePoint, Range, estimate
 from hazina.dealer import realtime_price as price_now
 from hazina.kernel.errors import InvalidInput
 
-query, price_type = QueryType(), InterfaceType("PriceInterface")
+query, mutation, price_type = QueryType(), MutationType(), InterfaceType("PriceInterface")
+currency_type = ObjectType("Currency")
 
-CURRENCIES: dict[str, dict[str, Any]] = {
-    "USD": {"id": "USD", "name": "US Dollar", "symbol": "$", "flag": "🇺🇸", "fractionDigits": 2},
-}
-"""What amounts can be shown in: the currencies that there is a price in."""
+HISTORY_OFFSET = 4
+ESTIMATE_MAX = Decimal(10**13)
+"""Of any currency: more than there is of most."""
 
 
 @query.field("currencyList")
-async def currencies(_: Any, info: Info) -> list[dict[str, Any]]:
-    return list(CURRENCIES.values())
+async def currencies(_: Any, info: Info) -> list[Currency]:
+    """Those that there is a rate of."""
+    return await context_of(info).bank.prices.rates.currencies()
 
 
 @query.field("realtimePrice")
@@ -33,19 +36,54 @@ async def current_price(_: Any, context: Context, currency: str | None = "USD") 
 
 
 async def realtime_price(bank: Bank, currency: str) -> dict[str, Any]:
-    """``RealtimePrice``. Raises InvalidInput for a currency that is not listed, PriceUnavailable."""
-    if currency not in CURRENCIES:
-        raise InvalidInput(f"Unsupported currency: {currency}")
-    price = price_now(await bank.prices.fresh(), currency)
+    """``RealtimePrice``. Raises UnknownCurrency, PriceUnavailable."""
+    rate = await bank.prices.rates.of(currency)
+    price = price_now(await bank.prices.fresh(), rate)
     return {
         "__typename": "RealtimePrice",
         "id": str(price.id),
         "timestamp": price.at,
-        "denominatorCurrency": price.denominator_currency,
-        "denominatorCurrencyDetails": CURRENCIES[currency],
+        "denominatorCurrency": price.currency.code,
+        "denominatorCurrencyDetails": price.currency,
         "btcSatPrice": price.btc_sat,
         "usdCentPrice": price.usd_cent,
     }
+
+
+@query.field("btcPriceList")
+@question
+async def history(_: Any, context: Context, range: Range) -> list[dict[str, Any]]:
+    """US cents for one bitcoin at the beginning of each bucket; the price of now comes last."""
+    return [_point(one) for one in await context.bank.prices.chart(range)]
+
+
+def _point(one: PricePoint) -> dict[str, Any]:
+    return {"timestamp": one.at, "price": _old(DisplayPrice(one.cents_per_btc * 10**HISTORY_OFFSET, HISTORY_OFFSET))}
+
+
+@query.field("currencyConversionEstimation")
+@question
+async def estimation(_: Any, context: Context, amount: float, currency: str) -> dict[str, Any]:
+    """``amount`` is in major units. Raises InvalidInput, UnknownCurrency, PriceUnavailable."""
+    wanted = Decimal(repr(amount))
+    if not 0 <= wanted <= ESTIMATE_MAX:
+        raise InvalidInput(f"The amount must lie between 0 and {ESTIMATE_MAX}.")
+    prices = context.bank.prices
+    rate, price = await prices.rates.of(currency), await prices.fresh()
+    found = estimate(wanted, price, rate)
+    return {"id": str(found.id), "timestamp": found.at, "btcSatAmount": found.sats, "usdCentAmount": found.cents}
+
+
+@mutation.field("accountUpdateDisplayCurrency")
+@verb(Scope.WRITE, account=None)
+async def update_display_currency(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    rate = await context.bank.prices.rates.of(input["currency"])
+    await context.bank.accounts.set_display_currency(caller, rate.currency.code)
+    return {"account": Me(caller, context.bank.accounts)}
+
+
+currency_type.set_field("id", lambda one, _: one.code)
+currency_type.set_field("fractionDigits", lambda one, _: one.digits)
 
 
 # -- fields of the three price types: the parent is a DisplayPrice ---------------------------------
@@ -59,7 +97,10 @@ price_type.set_field("currencyUnit", lambda price, _: price.currency_unit)
 
 def old_price(price: DisplayPrice, sats: int) -> dict[str, Any]:
     """``Price`` of some satoshi in US cents, as Blink's older clients read it."""
-    shown = DisplayPrice(price.base * sats, price.offset)
+    return _old(DisplayPrice(price.base * sats, price.offset))
+
+
+def _old(shown: DisplayPrice) -> dict[str, Any]:
     return {
         "__typename": "Price",
         "base": shown.base,
@@ -69,4 +110,11 @@ def old_price(price: DisplayPrice, sats: int) -> dict[str, Any]:
     }
 
 
-BINDABLES = (query, price_type, EnumType("ExchangeCurrencyUnit", {"BTCSAT": "BTCSAT", "USDCENT": "USDCENT"}))
+BINDABLES = (
+    query,
+    mutation,
+    price_type,
+    currency_type,
+    EnumType("PriceGraphRange", Range),
+    EnumType("ExchangeCurrencyUnit", {"BTCSAT": "BTCSAT", "USDCENT": "USDCENT"}),
+)

@@ -20,7 +20,7 @@ from hazina.api.graphql.public.prices import old_price, realtime_price
 from hazina.api.graphql.public.transactions import whole
 from hazina.api.graphql.scalars import first_invalid
 from hazina.api.graphql.verbs import Payload
-from hazina.dealer import PriceUnavailable, msats_of, sat_price
+from hazina.dealer import RATE_SCALE, PriceUnavailable, msats_of, sat_price
 from hazina.kernel.errors import NotAuthorized, Refusal
 from hazina.kernel.events import Fact
 from hazina.kernel.money import Asset, Cents
@@ -119,7 +119,6 @@ def _ln_update(line: Line) -> dict[str, Any]:
 
 def _intraledger_update(line: Line) -> dict[str, Any]:
     """The fields besides the transaction are Blink's old ones: satoshi, and dollars for one of them."""
-    per_sat = _per_sat(line)
     if line.asset is Asset.BTC:
         sats = whole(Asset.BTC, line.amount)
     else:
@@ -127,8 +126,7 @@ def _intraledger_update(line: Line) -> dict[str, Any]:
     return {
         "__typename": "IntraLedgerUpdate",
         "amount": sats,
-        "displayCurrencyPerSat": per_sat,
-        "usdPerSat": per_sat,
+        **_per_sat(line),
         "transaction": line,
         "txNotificationType": "IntraLedgerReceipt",
         "walletId": line.wallet_id,
@@ -136,12 +134,10 @@ def _intraledger_update(line: Line) -> dict[str, Any]:
 
 
 def _onchain_update(line: Line, told: str) -> dict[str, Any]:
-    per_sat = _per_sat(line)
     return {
         "__typename": "OnChainUpdate",
         "amount": abs(whole(line.asset, line.amount)),
-        "displayCurrencyPerSat": per_sat,
-        "usdPerSat": per_sat,
+        **_per_sat(line),
         "transaction": line,
         "txHash": line.txid,
         "txNotificationType": told,
@@ -149,8 +145,10 @@ def _onchain_update(line: Line, told: str) -> dict[str, Any]:
     }
 
 
-def _per_sat(line: Line) -> float:
-    return line.price.cents_per_btc / 10**10 if line.price else 0.0
+def _per_sat(line: Line) -> dict[str, float]:
+    dollars = line.price.cents_per_btc / 10**10 if line.price else 0.0
+    rate = (line.display_rate or RATE_SCALE) / RATE_SCALE
+    return {"usdPerSat": dollars, "displayCurrencyPerSat": dollars * rate}
 
 
 @my_updates.field("me")
