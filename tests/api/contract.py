@@ -441,9 +441,7 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 
 NOT_YET: dict[str, set[str]] = {
     "Query": {
-        "btcPriceList",
         "businessMapMarkers",
-        "currencyConversionEstimation",
         "custodialRestrictions",
         "migration",
         "mobileVersions",
@@ -459,7 +457,6 @@ NOT_YET: dict[str, set[str]] = {
         "accountEnableNotificationCategory",
         "accountEnableNotificationChannel",
         "accountUpdateDefaultWalletId",
-        "accountUpdateDisplayCurrency",
         "callbackEndpointAdd",
         "callbackEndpointDelete",
         "contactCreate",
