@@ -39,11 +39,13 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer with any status. ``retry_after_s``: when to come again, where it says so in seconds."""
+    """An answer with any status. ``retry_after_s``: when to come again, where it says so in seconds. ``age_s``: for
+    how long a cache on the way has had it (RFC 9111)."""
 
     status: int
     body: bytes
     retry_after_s: int | None = None
+    age_s: int = 0
 
     def json(self) -> Any:
         """The body as JSON, fractions as ``Decimal``. Raises ``NoAnswer`` when it is none."""
@@ -136,7 +138,7 @@ class HttpClient:
             async with asyncio.timeout(timeout_s or self.timeout_s):
                 response = await self._client.send(request, stream=True)
                 try:
-                    return Answered(response.status_code, await _read(response))
+                    return Answered(response.status_code, await _read(response), age_s=_age(response))
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
@@ -181,6 +183,11 @@ class HttpClient:
             raise NoAnswer(f"{self.name}: {type(error).__name__}: {error}") from error
         if rest.strip():
             yield rest
+
+
+def _age(response: httpx2.Response) -> int:
+    said = response.headers.get("age", "0").strip()
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 async def _read(response: httpx2.Response) -> bytes:
