@@ -151,6 +151,11 @@ class Person:
     async def has_sats(self, sats: int) -> None:
         await expect(self.sats).to_contain_text(f"{sats} sats")
 
+    async def wallet(self, asset: str) -> str:
+        """The id of a wallet, from what the page keeps for a visit without network."""
+        script = f"JSON.parse(localStorage.getItem('hazina.shell')).wallets.find(w => w.asset === '{asset}').id"
+        return str(await self.page.evaluate(script))
+
     async def request(self, usd: str | None = None) -> str:
         """Open Receive and read the payment request."""
         await self.open("/receive")
