@@ -18,16 +18,19 @@ from hazina import identity as identities
 from hazina.access import ApiKeys
 from hazina.accounts import EFFECTS as ACCOUNT_EFFECTS
 from hazina.accounts import AccountClosing, Accounts, Contacts, Feedback, Notices
+from hazina.adapters import exchange, fiat
 from hazina.adapters.bitcoind import Bitcoind
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
 from hazina.adapters.captcha import GeeTest, Turnstile
 from hazina.adapters.electrum import Electrum
-from hazina.adapters.exchange import feed
+from hazina.adapters.exchange import Exchange, histories
+from hazina.adapters.fiat import RateSource
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.outward import Outward
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
 from hazina.chain import Chain
+from hazina.dealer import Policy as DealerPolicy
 from hazina.dealer import Prices
 from hazina.identity import SANDBOX_POLICY, FactorKind, Identity, StepUpPolicy
 from hazina.identity import Policy as IdentityPolicy
@@ -64,6 +67,8 @@ NETWORKS = {
     "regtest": Network.REGTEST,
 }
 PRICE_EVERY_S = 2.0
+CURRENCIES_EVERY_S = 5.0
+HISTORY_EVERY_S = 1_800.0
 RECONCILE_EVERY_S = 1.0
 HELD_EVERY_S = 1.0
 SWEEP_EVERY_S = 30.0
@@ -156,6 +161,8 @@ class Bank:
             **{f"watch {node.name}": watching(node) for node in self.nodes.all()},
             **(_chain_work(self.db, self.chain) if self.chain is not None else {}),
             "prices": lambda: every(PRICE_EVERY_S, "prices", self.prices.refresh),
+            "currencies": lambda: every(CURRENCIES_EVERY_S, "currencies", self.prices.rates.refresh),
+            "history": lambda: every(HISTORY_EVERY_S, "history", self.prices.history.backfill),
             "held": lambda: every(HELD_EVERY_S, "held", self.payments.decide_held),
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
@@ -192,7 +199,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     seats = [Seat(node, one.weight, one.resting) for node, one in zip(lightning, settings.lightning, strict=True)]
     nodes = Nodes.build(seats, clock, network)
     sms = Twilio.of(settings.twilio)
-    feeds = tuple(feed(one.name, one.base_url) for one in settings.price_feeds)
+    feeds, rate_feeds = _price_feeds(settings)
 
     keys = Keys.parse(settings.keys.get_secret_value()) if settings.keys else keys_in(settings.data)
     hub = Hub(db)
@@ -209,7 +216,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     proofs = Proofs(db, clock, identity.links, Site.at(settings.origin, "Hazina", NETWORKS[settings.network]))
     identity.stepup.provers.update(provers(proofs))
     oauth = OAuth(db, clock, identity.audit, settings.origin, keys, _oauth_policy(settings))
-    prices = Prices(db, clock, feeds)
+    prices = Prices(db, clock, feeds, _price_policy(settings), rate_feeds, histories(feeds))
     bitcoin = Bitcoind.of(settings.bitcoind) if settings.bitcoind else None
     onchain = _chain(bitcoin, db, clock, network)
     policy = policy or payments.Policy(fees=_fees(settings.fees))
@@ -219,7 +226,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
-    outside = (*lightning, *guards, *feeds, *([bitcoin] if bitcoin else []), sms, oauth)
+    outside = (*lightning, *guards, *feeds, *rate_feeds, *([bitcoin] if bitcoin else []), sms, oauth)
     closing = (hooks.stop, *(one.close for one in outside))
     return Bank(
         settings,
@@ -272,6 +279,24 @@ def _identity_policy(settings: Settings) -> IdentityPolicy:
             factors=said.factors,
         ),
     )
+
+
+def _price_feeds(settings: Settings) -> tuple[tuple[Exchange, ...], tuple[RateSource, ...]]:
+    """What the settings name; else all that we can read."""
+    prices, rates = settings.price_feeds, settings.rate_feeds
+    return (
+        tuple(map(exchange.feed, exchange.FORMATS))
+        if prices is None
+        else tuple(exchange.feed(one.name, one.base_url) for one in prices),
+        tuple(map(fiat.rate_feed, fiat.FORMATS))
+        if rates is None
+        else tuple(fiat.rate_feed(one.name, one.base_url) for one in rates),
+    )
+
+
+def _price_policy(settings: Settings) -> DealerPolicy:
+    """A sandbox is asked all the time: what is done to its feeds shows at once."""
+    return DealerPolicy(rate_every_s=5, rate_retry_s=5) if settings.sandbox_url else DealerPolicy(feed_every_s=5)
 
 
 def _oauth_policy(settings: Settings) -> OAuthPolicy:

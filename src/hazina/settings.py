@@ -198,12 +198,20 @@ class Identity(Section):
 
 
 class PriceFeed(Section):
-    """An exchange that says what a bitcoin costs."""
+    """An exchange that says what a bitcoin costs: kraken, coinbase, bitstamp, bitfinex, okx."""
 
     name: str
-    base_url: str
+    base_url: str | None = None
+    """Unset: the provider's own."""
 
-    _url = field_validator("base_url")(_checked_url)
+    @field_validator("base_url")
+    @classmethod
+    def _url(cls, url: str | None) -> str | None:
+        return None if url is None else _checked_url(url)
+
+
+class RateFeed(PriceFeed):
+    """A source of what a dollar is in other currencies: open-er-api, currency-api, yadio."""
 
 
 Sats = Annotated[int, Field(ge=0, le=21 * 10**14)]
@@ -328,7 +336,10 @@ class Settings(Section):
     geetest: GeeTest | None = None
     turnstile: Turnstile | None = None
     telegram: Telegram | None = None
-    price_feeds: tuple[PriceFeed, ...] = ()
+    price_feeds: tuple[PriceFeed, ...] | None = None
+    """Unset: all that there are, or the sandbox's."""
+    rate_feeds: tuple[RateFeed, ...] | None = None
+    """The same."""
     identity: Identity = Identity.model_validate({})
     fees: Fees = Fees.model_validate({})
 

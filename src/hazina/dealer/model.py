@@ -35,6 +35,8 @@ class Tick:
 class Policy:
     stale_s: int = 60
     """A price older than this is none."""
+    feed_every_s: int = 0
+    """How often an exchange is asked, by all workers together; 0: whenever one wants to know."""
     feed_timeout_s: float = 5
     history_timeout_s: float = 20
     cents_min: int = 100_00

@@ -56,6 +56,8 @@ class Prices:
     async def refresh(self) -> Price | None:
         """Ask every feed, store what is sound, choose the price. The new price, or None when there is
         no news. Never fails for a feed that is away."""
+        if not await self._is_due():
+            return None
         asked = await asyncio.gather(*(self._ask(feed) for feed in self.feeds))
         answers = {feed.name: answer for feed, answer in zip(self.feeds, asked, strict=True)}
         now = self.clock.now()
@@ -92,6 +94,12 @@ class Prices:
             log.warning("tick_again", source=source)
         self._seen.reasons = why
 
+    async def _is_due(self) -> bool:
+        if not self.policy.feed_every_s:
+            return True
+        since = self.clock.now() - timedelta(seconds=self.policy.feed_every_s)
+        return any(state is None or state.asked_at <= since for state in (await self._states(self.feeds)).values())
+
     async def _ask(self, feed: Feed) -> Tick | Dropped:
         try:
             async with asyncio.timeout(self.policy.feed_timeout_s):
@@ -125,10 +133,12 @@ class Prices:
 
     async def feed_states(self) -> dict[str, FeedState | None]:
         """How each configured feed of prices and rates did when it was last asked; None: never yet."""
+        return {**await self._states(self.feeds), **await self._states(self.rate_feeds)}
+
+    async def _states(self, feeds: Sequence[Feed] | Sequence[RateFeed]) -> dict[str, FeedState | None]:
         async with self.db.reading() as tx:
             states = await store_history.feeds(tx)
-        names = [*(feed.name for feed in self.feeds), *(feed.name for feed in self.rate_feeds)]
-        return {name: states.get(name) for name in names}
+        return {feed.name: states.get(feed.name) for feed in feeds}
 
     async def sweep(self) -> int:
         """Thin out prices that are older than a day. Run it once a day: it looks at the last week."""

@@ -20,13 +20,13 @@ from hazina.api import server
 from hazina.kernel import child
 from hazina.kernel.embedded import alive
 from hazina.ops import Trouble, regtest
+from hazina.sandbox.exchange import EXCHANGES, RATES
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
 from hazina.sandbox.world import BANK_MACAROON
-from hazina.settings import Lnd, PriceFeed, Settings, Smtp, Twilio
+from hazina.settings import Lnd, PriceFeed, RateFeed, Settings, Smtp, Twilio
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
-EXCHANGES = ("kraken", "coinbase", "bitstamp")
 SENDER = "+15005550006"
 MAIL_SENDER = "Hazina <bank@hazina.example>"
 
@@ -156,7 +156,9 @@ def pointed_at(settings: Settings, url: str) -> Settings:
         with urllib.request.urlopen(f"{url}/sandbox/api/mail/server", timeout=5) as answer:  # noqa: S310 (ours)
             server_ = json.load(answer)
         changes["smtp"] = Smtp(host=server_["host"], port=server_["port"], security="none", sender=MAIL_SENDER)
-    if not settings.price_feeds:
+    if settings.price_feeds is None:
         feeds = (PriceFeed(name=name, base_url=f"{url}/exchange/{name}") for name in EXCHANGES)
         changes["price_feeds"] = tuple(feeds)
+    if settings.rate_feeds is None:
+        changes["rate_feeds"] = tuple(RateFeed(name=name, base_url=f"{url}/rates/{name}") for name in RATES)
     return settings.model_copy(update=changes)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import captcha, control, exchange, faults, smtp, twilio
+from hazina.sandbox import captcha, control, faults, feeds, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
@@ -30,6 +30,7 @@ CONTROL: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...]
     ("GET", "/mail/server", control.mail_server),
     ("GET", "/price", control.get_price),
     ("POST", "/price", control.set_price),
+    *feeds.CONTROL,
     ("GET", "/faults", control.get_faults),
     ("POST", "/faults", control.add_fault),
     ("DELETE", "/faults", control.remove_faults),
@@ -65,14 +66,7 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
             Route("/twilio/v2/PhoneNumbers/{phone}", _Lookup(world)),
             *(Route(path, captcha.Server(world, call), methods=["GET", "POST"]) for path, call in captcha.PATHS),
-            *(
-                Route(f"/exchange{path}", _Ticker(world, show))
-                for path, show in (
-                    ("/kraken/0/public/Ticker", exchange.kraken),
-                    ("/coinbase/products/BTC-USD/ticker", exchange.coinbase),
-                    ("/bitstamp/api/v2/ticker/btcusd/", exchange.bitstamp),
-                )
-            ),
+            *feeds.routes(world),
             *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in CONTROL),
             Route("/livez", _alive),
         ],
@@ -186,15 +180,3 @@ class _Lookup:
             await (await twilio.lookup(self.world, Request(scope, receive), phone))(scope, receive, send)
 
         await faults.serve(self.world.faults.take("twilio", "lookup"), act, scope, receive, send)
-
-
-class _Ticker:
-    def __init__(self, world: World, show: Callable[[World, Request], Awaitable[Response]]) -> None:
-        self.world = world
-        self.show = show
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def act(scope: Scope, receive: Receive, send: Send) -> None:
-            await (await self.show(self.world, Request(scope)))(scope, receive, send)
-
-        await faults.serve(self.world.faults.take("exchange", "ticker"), act, scope, receive, send)

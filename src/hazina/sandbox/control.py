@@ -295,6 +295,8 @@ async def everywhere(world: World, request: Request) -> dict[str, Any]:
     """What there is with stand-ins and with real nodes."""
     return {
         "usdPerBtc": str(exchange.price(world)),
+        "feeds": exchange.feeds(world),
+        "feedStates": exchange.STATES,
         "sms": await sms(world, request),
         "mail": await mail(world, request),
         "faults": await get_faults(world, request),

@@ -24,7 +24,8 @@ CALLS: dict[str, tuple[str, ...]] = {
         "payment.delete",
     ),
     "twilio": ("messages", "lookup"),
-    "exchange": ("ticker",),
+    "exchange": ("ticker", "candles"),
+    "rates": ("rates",),
     "smtp": ("data",),
     "captcha": ("status", "register", "verify"),
 }  # fmt: skip
