@@ -19,6 +19,7 @@ from hazina.chain.model import (
     Speed,
     TransferNews,
 )
+from hazina.chain.payout_store import payer_of, payouts_open, queue_own_payout
 from hazina.chain.payouts import Payouts, cancel_payout
 from hazina.chain.service import Chain, owner_of
 from hazina.chain.treasury import Treasury, TreasuryState
@@ -52,6 +53,9 @@ __all__ = [
     "TreasuryState",
     "cancel_payout",
     "owner_of",
+    "payer_of",
+    "payouts_open",
+    "queue_own_payout",
     "submit_payout",
     "verify",
 ]

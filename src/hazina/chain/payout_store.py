@@ -72,6 +72,36 @@ async def in_flight(tx: Tx) -> dict[UUID, int]:
     return dict(found)
 
 
+async def queue_own_payout(
+    tx: Tx, payout_id: UUID, address: str, sats: int, speed: Speed, fee_quoted: int, payer: str, at: datetime
+) -> None:
+    """Queue coins of the bank itself to an address outside; the context ``payer`` books what becomes of them. The same
+    id again changes nothing."""
+    assert sats > 0, "a payout pays something"
+    await tx.execute(
+        """
+        insert into chain_payout (id, address, sats, speed, fee_quoted, created_at, payer)
+        values (%(id)s, %(address)s, %(sats)s, %(speed)s, %(fee)s, %(at)s, %(payer)s) on conflict (id) do nothing
+        """,
+        {
+            "id": payout_id, "address": address, "sats": sats, "speed": speed.value, "fee": fee_quoted, "at": at,
+            "payer": payer,
+        },
+    )  # fmt: skip
+
+
+async def payer_of(tx: Tx, payout_id: UUID) -> str | None:
+    """The context whose own coins a payout is of; None: it is a customer's withdrawal, or there is none."""
+    found: str | None = await tx.value("select payer from chain_payout where id = %(id)s", {"id": payout_id})
+    return found
+
+
+async def payouts_open(tx: Tx) -> int:
+    """Satoshi that will leave the hot wallet by payouts which are not settled, with the fees quoted for them."""
+    query = "select coalesce(sum(sats + fee_quoted), 0) from chain_payout where state < 3 and payer is null"
+    return int(await tx.value(query))
+
+
 async def cancel(tx: Tx, payout_id: UUID, reason: str) -> bool:
     """Only while it is queued."""
     return bool(

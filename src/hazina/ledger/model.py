@@ -21,7 +21,9 @@ class BANK(IntEnum):
     negative balance of LIGHTNING_BTC, ONCHAIN_BTC (hot coins), COLD_BTC or ISSUED_USD. REVERSED_BTC: what
     customers owe who spent a deposit that a reorganisation undid. CHAIN_FEES_BTC: miners' fees, as charged
     against as paid. OWN_BTC: coins of the bank itself. DEALER_BTC and DEALER_USD: every exchange is a leg into one and
-    a leg out of the other, so dollars that customers have for bitcoin stand as a negative balance of DEALER_USD."""
+    a leg out of the other, so dollars that customers have for bitcoin stand as a negative balance of DEALER_USD.
+    EXCHANGE_BTC: coins at the exchange where the dollars are hedged, negative like all that lies outside; TRANSIT_BTC:
+    between it and the hot wallet; HEDGE_BTC, HEDGE_FUNDING_BTC and HEDGE_FEES_BTC: what the hedge earned or cost."""
 
     LIGHTNING_BTC = 1
     ROUNDING_BTC = 2
@@ -36,6 +38,11 @@ class BANK(IntEnum):
     DEALER_BTC = 11
     DEALER_USD = 12
     FEES_USD = 13
+    EXCHANGE_BTC = 20
+    TRANSIT_BTC = 21
+    HEDGE_BTC = 22
+    HEDGE_FUNDING_BTC = 23
+    HEDGE_FEES_BTC = 24
 
 
 class Op(IntEnum):
