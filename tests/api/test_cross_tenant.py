@@ -35,7 +35,7 @@ from hazina.api.graphql.schema import build_schema
 SCHEMA = build_schema()
 
 # What names something that belongs to somebody.
-PRIVATE = {"ID", "WalletId", "PaymentHash", "OnChainAddress", "EmailRegistrationId", "TotpRegistrationId"}
+PRIVATE = {"ID", "WalletId", "PaymentHash", "OnChainAddress", "EmailRegistrationId", "TotpRegistrationId", "EndpointId"}
 # The same kinds where they are meant for strangers: whom to pay, which invoice is mine to pay.
 PUBLIC = {
     ("Mutation.intraLedgerPaymentSend", "recipientWalletId"),
@@ -130,6 +130,8 @@ class Victim:
         email_id = (await amina.ask(email))["userEmailRegistrationInitiate"]["emailRegistrationId"]
         totp = "mutation { userTotpRegistrationInitiate { totpRegistrationId } }"
         totp_id = (await amina.ask(totp))["userTotpRegistrationInitiate"]["totpRegistrationId"]
+        endpoint = """mutation { callbackEndpointAdd(input: {url: "https://example.org/hook"}) { id } }"""
+        endpoint_id = (await amina.ask(endpoint))["callbackEndpointAdd"]["id"]
         victim.things = {
             "ID": [line, key_id, session],
             "WalletId": list(amina.wallets.values()),
@@ -137,6 +139,7 @@ class Victim:
             "OnChainAddress": ["bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"],
             "EmailRegistrationId": [email_id],
             "TotpRegistrationId": [totp_id],
+            "EndpointId": [endpoint_id],
         }
         return victim
 
@@ -236,6 +239,7 @@ async def test_idr_01_another_customers_ids_are_answered_as_if_absent(world: Wor
         if await _answer(victim.person, slot, thing) != await _answer(victim.person, slot, absent(slot.kind))
     }
     assert {"Mutation.apiKeyRevoke.input.id", "BTCWallet.transactionById.transactionId",
+            "Mutation.callbackEndpointDelete.input.id",
             "ConsumerAccount.walletById.walletId", "BTCWallet.invoiceByPaymentHash.paymentHash"} <= theirs  # fmt: skip
     assert len(theirs) >= len(SLOTS) // 3, sorted(theirs)
 
@@ -251,6 +255,7 @@ async def _state(person: Person) -> Any:
     return await person.ask(
         """{ me { phone email { address } totpEnabled apiKeys { id revoked limits { dailyLimitSats } } sessions { id }
         defaultAccount { wallets { id balance } invoices { edges { node { paymentHash paymentStatus } } }
+        callbackEndpoints { id }
         transactions { edges { node { id status } } } } } }"""
     )
 

@@ -19,7 +19,7 @@ from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
 from hazina.api.graphql.schema import build_schema
 from hazina.api.pages import Pages
-from hazina.api.rest import auth, factors, lnurl, proofs, security, step_up
+from hazina.api.rest import auth, callbacks, factors, lnurl, proofs, security, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
 # Wallets in a browser live on other sites. A credential is always a header that their own code sets, so
@@ -69,6 +69,7 @@ def asgi(bank: Bank) -> Starlette:
         *proofs.routes(bank),
         *lnurl.routes(bank),
         *security.routes(bank),
+        *callbacks.routes(bank),
         *shared.routes(),
         *oauth.routes(bank, shared, middleware=[ANY_ORIGIN]),
         *status.routes(bank),

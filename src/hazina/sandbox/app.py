@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import captcha, control, faults, feeds, smtp, twilio
+from hazina.sandbox import captcha, control, faults, feeds, receiver, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
@@ -31,6 +31,9 @@ CONTROL: tuple[tuple[str, str, Callable[[World, Request], Awaitable[Any]]], ...]
     ("GET", "/price", control.get_price),
     ("POST", "/price", control.set_price),
     *feeds.CONTROL,
+    ("GET", "/hooks", receiver.shown),
+    ("POST", "/hooks", receiver.script),
+    ("DELETE", "/hooks", receiver.forget),
     ("GET", "/faults", control.get_faults),
     ("POST", "/faults", control.add_fault),
     ("DELETE", "/faults", control.remove_faults),
@@ -63,6 +66,7 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
     app = Starlette(
         routes=[
             *(nodes or played),
+            Route("/hooks/{name}", _receiver(world), methods=["POST"]),
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
             Route("/twilio/v2/PhoneNumbers/{phone}", _Lookup(world)),
             *(Route(path, captcha.Server(world, call), methods=["GET", "POST"]) for path, call in captcha.PATHS),
@@ -128,6 +132,16 @@ def _loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
+
+
+def _receiver(world: World) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        try:
+            return await receiver.receive(world, request)
+        except Problem as problem:
+            return JSONResponse({"code": problem.code, "message": str(problem)}, problem.status)
+
+    return receive
 
 
 W = TypeVar("W")

@@ -42,6 +42,7 @@ _TOTP_CODE = re.compile(r".{6}", re.ASCII)
 _TOKEN = re.compile(r"[0-9A-Za-z_.-]{32}|[0-9A-Za-z_.-]{39}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3,4}", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE | re.ASCII)
+_OPAQUE = re.compile(r"[\x21-\x7e]{1,100}")
 _ADDRESS = re.compile(r"[0-9a-z]{14,100}", re.IGNORECASE)
 
 
@@ -203,6 +204,7 @@ SCALARS = (
     _scalar("LnPaymentSecret", hash32, hexadecimal),
     _scalar("Hex32Bytes", lambda v: bytes.fromhex(_text(v, _HEX32_LOWER, "must be 64 digits of 0-9 and a-f"))),
     _scalar("EndpointUrl", endpoint_url),
+    _scalar("EndpointId", lambda v: _text(v, _OPAQUE, "is not an id"), str),
     _scalar("OnChainAddress", lambda v: _text(v, _ADDRESS, "is not an address")),
     _scalar("OnChainTxHash", hash32, hexadecimal),
     _scalar("TxExternalId", lambda v: _text(v, _EXTERNAL_ID, "has 1 to 100 of a-z, 0-9, _ and -")),

@@ -11,6 +11,7 @@ from graphql import GraphQLSchema
 from hazina.api.graphql.public import (
     accounts,
     api_keys,
+    callbacks,
     factors,
     globals,
     invoices,
@@ -38,6 +39,7 @@ NOUNS = (
     prices,
     globals,
     subscriptions,
+    callbacks,
 )
 
 
