@@ -18,6 +18,7 @@ from hazina.payments.errors import (
     InvoiceAlreadyPaid,
     InvoiceExpired,
     InvoiceUnknown,
+    KeyReused,
     LightningUnavailable,
     LimitExceeded,
     PaymentInProgress,
@@ -50,7 +51,7 @@ from hazina.payments.model import (
 from hazina.payments.nodes import Nodes, NodeStanding, NodesUnfit, Seat
 from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
-from hazina.payments.store import invoices_with, sent_with, waiting_since
+from hazina.payments.store import invoices_with, paid_at, sent_with, waiting_since
 
 CLAIMS = (*_CLAIMS, IN_FLIGHT)
 
@@ -70,6 +71,7 @@ __all__ = [
     "InvoiceState",
     "InvoiceStatus",
     "InvoiceUnknown",
+    "KeyReused",
     "Kind",
     "LightningUnavailable",
     "LimitExceeded",
@@ -99,6 +101,7 @@ __all__ = [
     "checks_since",
     "drawing",
     "invoices_with",
+    "paid_at",
     "receipt_id",
     "sent_with",
     "settlement_id",

@@ -6,17 +6,21 @@ Every journey here may be run again from its start by anybody: the claims decide
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from hazina.accounts import holders
 from hazina.kernel import bolt11
+from hazina.kernel.db import Tx
 from hazina.kernel.money import Msats
+from hazina.ledger import Result, Unit, apply_units
 from hazina.payments import postings, store, store_nodes
 from hazina.payments.common import Parts, party
+from hazina.payments.exchanging import bitcoin_side
 from hazina.payments.flow import Event, after
 from hazina.payments.model import Direction, Kind, Payment, State
 from hazina.payments.ports import AlreadySettled, NodeRefused, NodeSilent, Outgoing, OutgoingState, Reason, Refused
@@ -77,6 +81,9 @@ async def _send(parts: Parts, payment: Payment) -> None:
     now, policy = parts.clock.now(), parts.policy
     assert payment.expires_at is not None and payment.payment_request is not None and payment.node is not None
     again = payment.state is State.SENT
+    if not again and payment.exchanged and now >= _sold_until(parts, payment):
+        await _conclude(parts, payment, Event.FAIL, reason=Reason.EXPIRED.value)
+        return
     if not await trusted(parts, payment.node, fresh=again):
         await _look_later(parts, payment)
         return
@@ -95,12 +102,12 @@ async def _send(parts: Parts, payment: Payment) -> None:
     if not mine:
         return
     invoice = bolt11.decode(payment.payment_request)
-    amount = Msats(payment.amount) if invoice.amount_msat is None else None
+    amount = payment.on_the_wire if invoice.amount_msat is None else None
     try:
         answer = await parts.nodes.of(payment.node).pay(
             payment.payment_request,
             amount=amount,
-            fee_max=Msats(payment.fee_max - payment.bank_fee),
+            fee_max=payment.route_fee_max,
             timeout_s=policy.node_timeout_s,
             not_after=until,
         )
@@ -118,6 +125,12 @@ async def _send(parts: Parts, payment: Payment) -> None:
         await store.end_lease(tx, payment.id, until, over, soon)
         await store_nodes.call_answered(tx, payment.id)
     await _look(parts, await _read(parts, payment.id))
+
+
+def _sold_until(parts: Parts, payment: Payment) -> datetime:
+    """So long the rate stands at which dollars were sold for this payment: it begins before that, or never."""
+    assert payment.created_at is not None
+    return payment.created_at + timedelta(seconds=parts.prices.policy.quote_life_s)
 
 
 async def _read(parts: Parts, payment_id: UUID) -> Payment:
@@ -188,8 +201,9 @@ async def take_news(parts: Parts, payment: Payment, news: Outgoing) -> None:
 
 async def _succeed(parts: Parts, payment: Payment, news: Outgoing) -> None:
     assert news.preimage is not None and news.fee is not None
-    if news.fee.n > payment.fee_max - payment.bank_fee:
-        log.error("fee_above_limit", payment=str(payment.id), fee_msat=news.fee.n, limit_msat=payment.fee_max)
+    if news.fee > payment.route_fee_max:
+        limit = payment.route_fee_max.n
+        log.error("fee_above_limit", payment=str(payment.id), fee_msat=news.fee.n, limit_msat=limit)
     await _conclude(parts, payment, Event.SUCCEED, fee=news.fee, preimage=news.preimage)
 
 
@@ -211,8 +225,52 @@ async def _conclude(
         unit = postings.settle_out(payment, fee, preimage, now)
     else:
         unit = postings.give_back(payment, reason, now)
+        if _failed_late(parts, payment, now):
+            await _refund(parts, payment, unit, now)
+            return
     result = await parts.books.commit(unit)
     assert result.ok or result.claim is not None, f"payment {payment.id} could not be concluded: {result}"
+
+
+# --- dollars whose payment failed late --------------------------------------------------------------
+
+
+class NotRefunded(Exception):
+    """The books refused one of the two units: neither stands."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        super().__init__(str(results))
+        self.results = results
+
+
+def _failed_late(parts: Parts, payment: Payment, now: datetime) -> bool:
+    """Was it sold for bitcoin so long ago that giving the dollars back would be a bet on the price against the bank?
+    What was never sent was not."""
+    if not payment.exchanged or payment.kind is not Kind.LN_OUT or payment.state is not State.SENT:
+        return False
+    assert payment.created_at is not None
+    late = now - payment.created_at >= timedelta(seconds=parts.policy.late_after_s)
+    return late and payment.on_the_wire.sats_floor > 0
+
+
+async def _refund(parts: Parts, payment: Payment, void: Unit, now: datetime) -> None:
+    """The payment fails, and in the same commit the dollars become the bitcoin that they were sold for, in the bitcoin
+    wallet of the same account. Both or neither; a lost claim means that another did it."""
+    assert payment.wallet_id is not None
+    async with parts.db.reading() as tx:
+        payer = (await holders(tx, [payment.wallet_id]))[payment.wallet_id]
+        payee = await bitcoin_side(tx, payer)
+    refund = postings.refund(payment, party(payer), party(payee), now)
+
+    async def both(tx: Tx) -> None:
+        results = await apply_units(tx, parts.books.registry, [void, refund])
+        if not all(one.ok for one in results):
+            raise NotRefunded(results)
+
+    try:
+        await parts.db.again(both)
+    except NotRefunded as error:
+        assert error.results[0].claim is not None, f"payment {payment.id} could not be refunded: {error}"
 
 
 async def _close_inside(parts: Parts, payment: Payment) -> None:

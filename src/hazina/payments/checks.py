@@ -108,7 +108,8 @@ LINES: LiteralString = """
                     and l.amount = -p.amount - l.fee
                     and l.status = case p.state when 2 then 1 when 3 then 2 else 0 end
                     and (l.account_id, l.wallet_id) = (p.account_id, p.wallet_id)
-                else l.amount = coalesce(p.to_amount, p.amount) and l.fee = case p.kind when 7 then p.fee_max else 0 end
+                else l.amount = coalesce(p.to_amount, p.amount)
+                     and l.fee = case when p.kind <> 7 then 0 when p.to_asset is null then p.fee_max else l.fee end
                      and l.status = 1 and p.state = 2
                      and (l.account_id, l.wallet_id) = (p.to_account_id, p.to_wallet_id) end
            and l.asset = case l.direction when 1 then p.asset else coalesce(p.to_asset, p.asset) end

@@ -7,13 +7,14 @@ from datetime import datetime
 from uuid import UUID
 
 from hazina.accounts import Holder, wallets_of
-from hazina.dealer import Quote, QuoteInvalid, Rate, Side, dealing, find, quote_claim
+from hazina.dealer import Quote, QuoteInvalid, Rate, Side, Term, dealing, find, find_for, offer, quote_claim, rate
 from hazina.kernel.db import Tx
 from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.kernel.units import Claim
 from hazina.payments.common import Parts
 from hazina.payments.errors import AmountTooSmall
-from hazina.payments.model import Payment
+from hazina.payments.fees import BASIS
+from hazina.payments.model import Payment, Policy, fee_ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,62 @@ async def landed(parts: Parts, given: Terms, payer_account: UUID, payee: Holder)
         raise AmountTooSmall()
     async with parts.db.reading() as tx:
         return replace(given, gets=given.given), await bitcoin_side(tx, payee)
+
+
+# --- dollars over Lightning -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """Dollars sold for an invoice: both sides, and the rate, by which its fee is counted too."""
+
+    terms: Terms
+    at: Rate
+
+    @property
+    def cents(self) -> Cents:
+        assert isinstance(self.terms.given, Cents)
+        return self.terms.given
+
+    @property
+    def msats(self) -> Msats:
+        assert isinstance(self.terms.gets, Msats)
+        return self.terms.gets
+
+
+def sale(at: Rate, asked: Msats | Cents) -> Sale:
+    """Raises AmountTooSmall where the cents bring no satoshi."""
+    cents, msats = (
+        (asked, at.msats_for_selling(asked)) if isinstance(asked, Cents) else (at.cents_to_sell(asked), asked)
+    )
+    if not msats:
+        raise AmountTooSmall()
+    return Sale(Terms(cents, msats, at.price), at)
+
+
+async def selling(parts: Parts, account_id: UUID, asked: Msats | Cents, payment_hash: bytes) -> Sale:
+    """Dollars for an invoice: by the quote that its probe left, used up by the payment, or at the rate of this moment.
+    Raises DealerOffline, AmountTooSmall."""
+    async with parts.db.reading() as tx:
+        found = await find_for(tx, account_id, Side.SELL, payment_hash.hex(), parts.prices)
+    for quote in found:
+        if asked in (quote.msats, quote.cents):
+            at = rate(quote.price, Term.DELAYED, parts.prices.policy)
+            return Sale(Terms(quote.cents, quote.msats, quote.price, quote), at)
+    return sale(await dealing(parts.prices), asked)
+
+
+def kept_sale(parts: Parts, account_id: UUID, sold: Sale, payment_hash: bytes) -> Quote:
+    """The quote that a probe leaves for the payment."""
+    return offer(parts.prices, sold.at, account_id, Side.SELL, sold.msats, sold.cents, payment_hash.hex())
+
+
+def route_reserve(sold: Sale, fixed: bool, quoted: Msats | None, policy: Policy) -> tuple[Cents, Msats]:
+    """Cents to set aside for the route, and what it may cost for them. Without a probe: half a percent, at least a
+    cent, and for an invoice with an amount not less than a payer of bitcoin may spend."""
+    if quoted is not None:
+        return sold.at.cents_to_sell(quoted), quoted
+    cents = Cents(max(sold.cents.n * policy.fee_max_basis_points // BASIS, 1))
+    if fixed:
+        cents = max(cents, sold.at.cents_to_sell(fee_ceiling(sold.msats, policy)))
+    return cents, sold.at.msats_for_selling(cents)

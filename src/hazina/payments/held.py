@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from hazina.accounts import Holder, holders
+from hazina.dealer import DealerOffline, dealing
+from hazina.kernel.money import Asset
 from hazina.payments import store, store_nodes
 from hazina.payments.common import Parts
 from hazina.payments.model import Invoice, InvoiceState
@@ -87,6 +89,8 @@ async def _one(parts: Parts, node: Lightning, held: Held) -> None:
     if invoice.node != node.name:
         log.error("held_elsewhere", node=node.name, belongs=invoice.node, hash=held.payment_hash.hex())
         return
+    if invoice.state is InvoiceState.OPEN and await _waits(parts, invoice, held):
+        return
     why = refusal(invoice, held, holder, parts.clock.now())
     if why is not None:
         await _give_back(parts, node, invoice, why)
@@ -95,6 +99,19 @@ async def _one(parts: Parts, node: Lightning, held: Held) -> None:
         mine = await store.move_invoice(tx, held.payment_hash, InvoiceState.OPEN, InvoiceState.TAKING)
     if mine or invoice.state is InvoiceState.TAKING:
         await _take(parts, held.payment_hash)
+
+
+async def _waits(parts: Parts, invoice: Invoice, held: Held) -> bool:
+    """Dollars that are yet to be bought wait for a price until it is too late."""
+    if invoice.asset is not Asset.USD or invoice.cents is not None:
+        return False
+    if held.take_until is not None and parts.clock.now() >= held.take_until:
+        return False
+    try:
+        await dealing(parts.prices)
+    except DealerOffline:
+        return True
+    return False
 
 
 async def _give_back(parts: Parts, node: Lightning, invoice: Invoice, why: str) -> None:

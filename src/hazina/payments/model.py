@@ -92,6 +92,8 @@ class Policy:
     expiry_amount_minutes: int = 240
     expiry_no_amount_minutes: int = 120
     expiry_max_minutes: int = 1440
+    expiry_usd_minutes: int = 5  # of invoices for dollar wallets: default, maximum, and how long money may be held
+    late_after_s: float = 8.0  # a payment in dollars that fails later is given back as bitcoin
     in_flight_max: int = 50  # Lightning payments of one customer that have not ended
     node_in_flight_max: int = 400  # and of one node; a channel of Lightning carries 483
     stuck_after_s: int = 3600  # a payment that is on its way for so long is an alarm
@@ -126,45 +128,51 @@ class SendInternal:
 
 @dataclass(frozen=True, slots=True)
 class SendInvoice:
-    """Pay a BOLT11 invoice. ``amount`` only when the invoice has none."""
+    """Pay a BOLT11 invoice. ``amount``, in the payer's currency, only when the invoice has none."""
 
     wallet_id: UUID
     payment_request: str
-    amount: Msats | None = None
+    amount: Msats | Cents | None = None
     memo: str | None = None
     key: str | None = None
 
     def fingerprint(self) -> str:
         amount = self.amount.n if self.amount else None
-        return fingerprint(wallet=self.wallet_id, request=self.payment_request, amount=amount, memo=self.memo)
+        asked = {"asset": self.amount.asset.name} if isinstance(self.amount, Cents) else {}
+        return fingerprint(wallet=self.wallet_id, request=self.payment_request, amount=amount, memo=self.memo, **asked)
 
 
 @dataclass(frozen=True, slots=True)
 class SendOnchain:
-    """Pay to an address, or to a BIP-21 link of one. ``amount`` None: all there is, less the fee."""
+    """Pay to an address, or to a BIP-21 link of one. ``amount``: satoshi are what arrives; cents, of a dollar wallet,
+    are what is given for it. None: all there is, less the fee."""
 
     wallet_id: UUID
     address: str
-    amount: Msats | None
+    amount: Msats | Cents | None
     speed: Speed = Speed.FAST
     memo: str | None = None
     key: str | None = None
 
     def fingerprint(self) -> str:
         amount = self.amount.n if self.amount else None
+        cents = {"asset": self.amount.asset.name} if isinstance(self.amount, Cents) else {}
         return fingerprint(
-            wallet=self.wallet_id, address=self.address, amount=amount, speed=self.speed.value, memo=self.memo
+            wallet=self.wallet_id, address=self.address, amount=amount, speed=self.speed.value, memo=self.memo, **cents
         )
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """Ask for money over Lightning. ``amount`` None: the payer chooses. ``take_within_s``: money that comes later
-    than that is given back (a price lock), so it is held first; None: taken whenever it comes. ``description_hash``:
-    stands in the invoice instead of the memo. ``webhook_url``: is told once that it was paid, or that it expired."""
+    """Ask for money over Lightning. ``amount`` None: the payer chooses; cents: exactly those are credited, for dollar
+    wallets only; satoshi for a dollar wallet: as many cents as they buy when it is made.
+
+    ``take_within_s``: money that comes later than that is given back (a price lock), so it is held first; None: taken
+    whenever it comes. ``description_hash``: stands in the invoice instead of the memo. ``webhook_url``: is told once
+    that it was paid, or that it expired."""
 
     wallet_id: UUID
-    amount: Msats | None = None
+    amount: Msats | Cents | None = None
     memo: str | None = None
     expires_in_minutes: int | None = None
     external_id: str | None = None
@@ -231,12 +239,27 @@ class Payment:
     def exchanged(self) -> bool:
         return self.to_asset is not None
 
+    @property
+    def route_fee_max(self) -> Msats:
+        """What the route may cost."""
+        return Msats(self.fee_max - self.bank_fee if self.route_max is None else self.route_max)
+
+    @property
+    def on_the_wire(self) -> Msats:
+        """What goes over Lightning, without the fee."""
+        sent = self.gets
+        assert isinstance(sent, Msats), "Lightning carries bitcoin"
+        return sent
+
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
     """An output that pays an address of ours. ``credit_sats`` is what its customer gets, 0 where the bank keeps it
     (no owner, dust, all of it fee). ``rounds``: how often it was settled. ``owed``: credited, reversed, and spent
-    in between."""
+    in between.
+
+    For a dollar wallet ``credit_cents`` is what that brings: a guess until it is settled first, then for good;
+    ``ripe``: deep enough, and waits for a price. ``owed_cents`` is what ``owed`` was in dollars."""
 
     txid: bytes
     vout: int
@@ -254,6 +277,20 @@ class Deposit:
     height: int | None
     confirmations_needed: int | None
     seen_at: datetime
+    asset: Asset = Asset.BTC
+    fee_cents: int = 0
+    credit_cents: int = 0
+    owed_cents: int = 0
+    ripe: bool = False
+
+    @property
+    def fee_shown(self) -> Msats | Cents:
+        """The bank's fee in the wallet's asset."""
+        return Msats.from_sats(self.fee_sats) if self.asset is Asset.BTC else Cents(self.fee_cents)
+
+    @property
+    def credit_shown(self) -> Msats | Cents:
+        return Msats.from_sats(self.credit_sats) if self.asset is Asset.BTC else Cents(self.credit_cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,14 +310,27 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class OnchainFee:
-    """What sending an amount to an address costs, as quoted. Nothing inside the bank."""
+    """What sending an amount to an address costs, as quoted; in cents too where dollars pay it. Nothing inside the
+    bank."""
 
     miner_sats: int
     bank_sats: int
+    miner_cents: int | None = None
+    bank_cents: int | None = None
 
     @property
     def sats(self) -> int:
         return self.miner_sats + self.bank_sats
+
+    @property
+    def cents(self) -> int:
+        assert self.miner_cents is not None and self.bank_cents is not None, "the quote of a dollar wallet"
+        return self.miner_cents + self.bank_cents
+
+    @property
+    def charged(self) -> int:
+        """In the minor unit that it is compared in: cents for a dollar wallet, else satoshi."""
+        return self.sats if self.miner_cents is None else self.cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +372,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice of ours. ``amount`` None: the payer chooses."""
+    """An invoice of ours. ``amount`` None: the payer chooses. ``asset``: of the wallet. ``cents``: what a dollar wallet
+    is credited, agreed when it was made."""
 
     id: UUID
     payment_hash: bytes
@@ -338,6 +389,8 @@ class Invoice:
     state: InvoiceState
     created_at: datetime
     expires_at: datetime
+    asset: Asset = Asset.BTC
+    cents: Cents | None = None
 
     def status_at(self, now: datetime) -> InvoiceStatusName:
         if self.state is InvoiceState.PAID:
@@ -370,10 +423,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The most that a payment will cost. With a refusal too where no way was found: then ``fee`` is the
-    bank's own ceiling."""
+    """The most that a payment will cost, in the payer's currency. With a refusal too where no way was found: then
+    ``fee`` is the bank's own ceiling."""
 
-    fee: Msats
+    fee: Msats | Cents
     refusal: Refusal | None = None
 
 
@@ -398,10 +451,14 @@ def fee_ceiling(amount: Msats, policy: Policy) -> Msats:
     return Msats.from_sats(max(share.sats_ceil, policy.fee_max_sats))
 
 
-def expiry(minutes: int | None, has_amount: bool, policy: Policy) -> timedelta:
-    """How long an invoice lives. A wish outside 1 minute to the maximum gives the default, as Blink does."""
+def expiry(minutes: int | None, has_amount: bool, policy: Policy, asset: Asset = Asset.BTC) -> timedelta:
+    """How long an invoice for a wallet of ``asset`` lives. A wish outside 1 minute to the maximum gives the default, as
+    Blink does."""
     default = policy.expiry_amount_minutes if has_amount else policy.expiry_no_amount_minutes
-    wished = minutes if minutes is not None and 1 <= minutes <= policy.expiry_max_minutes else default
+    most = policy.expiry_max_minutes
+    if asset is Asset.USD:
+        default = most = policy.expiry_usd_minutes
+    wished = minutes if minutes is not None and 1 <= minutes <= most else default
     return timedelta(minutes=wished)
 
 

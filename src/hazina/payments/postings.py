@@ -289,6 +289,8 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
     pays above the ceiling. The bank's own fee is charged on top of the route's.
     """
     assert payment.kind is Kind.LN_OUT
+    if payment.exchanged:
+        return _settle_dollars(payment, fee, preimage, now)
     covered = min(fee.n, payment.fee_max - payment.bank_fee)
     spent, own = Msats(payment.amount + covered), Msats(payment.bank_fee)
     charged = Msats.from_sats((spent + own).sats_ceil)
@@ -300,15 +302,33 @@ def settle_out(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> 
         legs.append(transfer(payment.src, BANK.ROUNDING_BTC, charged - spent - own))
     if fee.n > covered:
         legs.append(transfer(BANK.FEES_BTC, payment.dst, Msats(fee.n - covered)))
-    fee_charged = charged.n - payment.amount
+    return _settled(payment, legs, charged.n - payment.amount, preimage, now)
+
+
+def _settle_dollars(payment: Payment, fee: Msats, preimage: bytes, now: datetime) -> Unit:
+    """The same for a payer of dollars: of the cents that were held for the route those are charged that its real fee
+    is of the highest one, rounded up. The dealer pays Lightning."""
+    covered = min(fee, payment.route_fee_max)
+    reserve = payment.fee_max - payment.bank_fee
+    route = -(-reserve * covered.n // payment.route_fee_max.n) if covered else 0
+    legs = [post_hold(payment.src, BANK.DEALER_USD, Cents(payment.amount + route), hold_id(payment.id))]
+    if payment.bank_fee:
+        legs.append(transfer(payment.src, BANK.FEES_USD, Cents(payment.bank_fee)))
+    legs.append(transfer(BANK.DEALER_BTC, payment.dst, payment.on_the_wire + covered))
+    if fee > covered:
+        legs.append(transfer(BANK.FEES_BTC, payment.dst, fee - covered))
+    return _settled(payment, legs, route + payment.bank_fee, preimage, now)
+
+
+def _settled(payment: Payment, legs: Sequence[Leg], fee: int, preimage: bytes, now: datetime) -> Unit:
     unit_id = settlement_id(payment.id)
     return Unit(
         id=unit_id,
         txn=Txn(unit_id, payment.kind, tuple(legs), payment.price),
         claims=(state_claim(payment, State.PAID),),
         rows=(
-            close_payment(payment, now, fee=fee_charged, preimage=preimage),
-            close_line(payment, LineStatus.SUCCESS, -charged.n, fee_charged, preimage),
+            close_payment(payment, now, fee=fee, preimage=preimage),
+            close_line(payment, LineStatus.SUCCESS, -payment.amount - fee, fee, preimage),
             *outcome_facts(payment, State.PAID),
         ),
     )
@@ -333,13 +353,22 @@ def settle_inside(payment: Payment, received: Line, invoice: Invoice, now: datet
             line_row(received),
             close_payment(payment, now, fee=0, preimage=invoice.preimage),
             close_line(payment, LineStatus.SUCCESS, -payment.amount, 0, invoice.preimage),
-            _invoice_paid(invoice.payment_hash, payment.amount, now),
+            _invoice_paid(invoice.payment_hash, _msats_paid(payment, invoice), now),
             *outcome_facts(payment, State.PAID),
             line_fact(received),
             _invoice_fact(invoice.payment_hash),
             *acquainted(payment, now),
         ),
     )
+
+
+def _msats_paid(payment: Payment, invoice: Invoice) -> int | None:
+    """What an invoice brought that was paid inside. Nothing is said of one without an amount, paid from dollars to
+    dollars."""
+    for amount in (payment.given, payment.gets, invoice.amount):
+        if isinstance(amount, Msats):
+            return amount.n
+    return None
 
 
 def give_back(payment: Payment, reason: str, now: datetime) -> Unit:
@@ -366,13 +395,30 @@ def give_back(payment: Payment, reason: str, now: datetime) -> Unit:
     )
 
 
+REFUND_MEMO = "Usd payment canceled"
+"""Blink's words; its clients look for them."""
+
+
+def refund(failed: Payment, payer: Party, payee: Party, now: datetime) -> Unit:
+    """Dollars of a payment that failed late become the whole satoshi that they were sold for."""
+    payment = Payment(
+        derived(failed.id, "refund"), Kind.REFUND, State.PAID, failed.asset, failed.amount, 0,
+        payer.ledger_account, payee.ledger_account, payer.account_id, payer.wallet_id, payee.account_id,
+        payee.wallet_id, memo=REFUND_MEMO, price=failed.price,
+        to_asset=Asset.BTC, to_amount=Msats.from_sats(failed.on_the_wire.sats_floor).n,
+    )  # fmt: skip
+    sent = statement_line(payment, payer, payee, Direction.SEND, now, memo=REFUND_MEMO)
+    received = statement_line(payment, payee, payer, Direction.RECEIVE, now, memo=REFUND_MEMO)
+    return transfer_inside(payment, sent, received, (), now)
+
+
 def receive(payment: Payment, line: Line, invoice: Invoice, arrived: Msats, now: datetime) -> Unit:
-    """Money came in over Lightning: whole satoshi to the customer, the rest of one to the rounding account.
-    Less than one satoshi is nobody's payment, but it is booked."""
+    """Money came in over Lightning: whole satoshi to the customer, or to the dealer for dollars; the rest of one to the
+    rounding account. Less than one satoshi is nobody's payment, but it is booked."""
     whole, rest = split_receipt(arrived)
     legs = []
     if whole:
-        legs.append(transfer(BANK.LIGHTNING_BTC, payment.dst, whole))
+        legs += [transfer(BANK.LIGHTNING_BTC, first_stop(payment), whole), *second_leg(payment)]
     if rest:
         legs.append(transfer(BANK.LIGHTNING_BTC, BANK.ROUNDING_BTC, rest))
     shown = (payment_row(payment, now, None), line_row(line), line_fact(line)) if whole else ()
@@ -431,5 +477,5 @@ def close_line(payment: Payment, status: LineStatus, amount: int, fee: int, prei
     )
 
 
-def _invoice_paid(payment_hash: bytes, msat: int, now: datetime) -> Row:
+def _invoice_paid(payment_hash: bytes, msat: int | None, now: datetime) -> Row:
     return Row("invoice_paid", {"hash": payment_hash.hex(), "msat": msat, "at": now.isoformat()})

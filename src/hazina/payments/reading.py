@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hazina.kernel import bolt11
-from hazina.kernel.money import Msats
+from hazina.kernel.money import Cents, Msats
 from hazina.payments.errors import InvoiceForeignNetwork, InvoiceHasAmount, InvoiceNeedsAmount, InvoiceUnreadable
 from hazina.payments.model import positive
 
@@ -37,8 +37,8 @@ def read_invoice(text: str, network: bolt11.Network) -> Reading:
     return Reading(text.strip().lower().removeprefix("lightning:"), says)
 
 
-def amount_to_pay(invoice: bolt11.Invoice11, wished: Msats | None) -> Msats:
-    """Raises InvoiceHasAmount, InvoiceNeedsAmount, InvalidAmount."""
+def amount_to_pay(invoice: bolt11.Invoice11, wished: Msats | Cents | None) -> Msats | Cents:
+    """What the invoice asks for, or what is wished. Raises InvoiceHasAmount, InvoiceNeedsAmount, InvalidAmount."""
     if invoice.amount is None:
         if wished is None:
             raise InvoiceNeedsAmount()

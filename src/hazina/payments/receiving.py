@@ -11,28 +11,32 @@ import contextlib
 import hashlib
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from hazina.access import Caller
 from hazina.accounts import Holder, WalletUnknown, holders
+from hazina.dealer import DealerOffline, Term, dealing
 from hazina.kernel import bolt11
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import UUID, new_id
-from hazina.kernel.money import Asset
+from hazina.kernel.money import Asset, Cents, Msats
 from hazina.ledger import BANK
 from hazina.payments import hooks, postings, store, store_nodes
 from hazina.payments.attempts import take_news
 from hazina.payments.common import Parts, may_move, own_wallet, party
 from hazina.payments.errors import (
-    ExchangeUnavailable,
+    AmountTooSmall,
     ExternalIdTaken,
     InvoiceAlreadyPaid,
     InvoiceClosed,
     InvoiceUnknown,
     LightningUnavailable,
+    WrongCurrency,
 )
+from hazina.payments.exchanging import Terms, bitcoin_side
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -96,20 +100,22 @@ async def _create(parts: Parts, holder: Holder, wish: NewInvoice) -> Invoice:
             if await store.external_id_taken(tx, holder.account.id, wish.external_id):
                 raise ExternalIdTaken()
     may_move(holder)
-    if holder.wallet.asset is not Asset.BTC:
-        raise ExchangeUnavailable()
-    life = expiry(wish.expires_in_minutes, wish.amount is not None, parts.policy)
+    asset = holder.wallet.asset
+    amount, cents = await agreed(parts, asset, wish.amount)
+    life = expiry(wish.expires_in_minutes, wish.amount is not None, parts.policy, asset)
+    within_s = wish.take_within_s if asset is Asset.BTC else parts.policy.expiry_usd_minutes * 60
     preimage, now = secrets.token_bytes(32), parts.clock.now()
-    node, issued = await _issue(parts, wish, preimage, life)
+    wire = replace(wish, amount=amount, take_within_s=within_s)
+    node, issued = await _issue(parts, wire, amount, preimage, life)
     invoice = Invoice(
         new_id(), issued.payment_hash, issued.bolt11, issued.payment_secret, issued.preimage or preimage,
-        holder.wallet.id, holder.account.id, node, wish.amount, wish.memo,
-        wish.external_id or issued.payment_hash.hex(), InvoiceState.OPEN, now, now + life,
+        holder.wallet.id, holder.account.id, node, amount, wish.memo,
+        wish.external_id or issued.payment_hash.hex(), InvoiceState.OPEN, now, now + life, asset, cents,
     )  # fmt: skip
     async with parts.db.transaction() as tx:
         added = await store.add_invoice(tx, invoice)
-        if added and wish.take_within_s is not None:
-            until = now + timedelta(seconds=wish.take_within_s)
+        if added and within_s is not None:
+            until = now + timedelta(seconds=within_s)
             await store_nodes.add_held(tx, store_nodes.Held(issued.payment_hash, until), node, now + life)
         if added and wish.webhook_url is not None:
             await hooks.add(tx, issued.payment_hash, wish.webhook_url, now + life)
@@ -118,22 +124,42 @@ async def _create(parts: Parts, holder: Holder, wish: NewInvoice) -> Invoice:
     return invoice
 
 
-async def _issue(parts: Parts, wish: NewInvoice, preimage: bytes, life: timedelta) -> tuple[str, Issued]:
+async def agreed(parts: Parts, asset: Asset, asked: Msats | Cents | None) -> tuple[Msats | None, Cents | None]:
+    """What the invoice asks for, and what a dollar wallet is credited for it: a quote that stands as long as the
+    invoice, so at the dealer's delayed rate. Neither where the payer chooses. Raises WrongCurrency, DealerOffline,
+    AmountTooSmall."""
+    if asset is Asset.BTC:
+        if isinstance(asked, Cents):
+            raise WrongCurrency()
+        return asked, None
+    if asked is None:
+        return None, None
+    at = await dealing(parts.prices, Term.DELAYED)
+    msats, cents = (at.cost_of_buying(asked), asked) if isinstance(asked, Cents) else (asked, at.cents_bought(asked))
+    if not cents:
+        raise AmountTooSmall()
+    positive(msats)
+    return msats, cents
+
+
+async def _issue(
+    parts: Parts, wish: NewInvoice, amount: Msats | None, preimage: bytes, life: timedelta
+) -> tuple[str, Issued]:
     """At a node that takes new work, by its name. Money that may have to be refused is asked for with a hold
     invoice, all other with a plain one."""
     hold = wish.take_within_s is not None
     payment_hash = hashlib.sha256(preimage).digest()
     hashed = wish.description_hash
-    node = await parts.nodes.for_receiving(payment_hash, wish.amount, hold=hold, hashed=hashed is not None)
+    node = await parts.nodes.for_receiving(payment_hash, amount, hold=hold, hashed=hashed is not None)
     memo, expiry_s = wish.memo or "" if hashed is None else "", int(life.total_seconds())
     try:
         if hold:
             return node.name, await node.issue_hold(
-                payment_hash=payment_hash, amount=wish.amount, description=memo, expiry_s=expiry_s,
+                payment_hash=payment_hash, amount=amount, description=memo, expiry_s=expiry_s,
                 description_hash=hashed,
             )  # fmt: skip
         return node.name, await node.issue(
-            preimage=preimage, amount=wish.amount, description=memo, expiry_s=expiry_s, description_hash=hashed
+            preimage=preimage, amount=amount, description=memo, expiry_s=expiry_s, description_hash=hashed
         )
     except (NodeSilent, NodeRefused) as error:
         raise LightningUnavailable() from error
@@ -265,21 +291,42 @@ async def credit(parts: Parts, node: str, news: Incoming) -> None:
         whole, _rest = split_receipt(news.received)
         if booked or (invoice.state is InvoiceState.PAID and not whole):
             return
-        now, me = parts.clock.now(), party(holder)
-        payment = Payment(
+        now = parts.clock.now()
+        deal, holder = await _worth(parts, invoice, holder, whole)
+        payment = deal.of(Payment(
             postings.receipt_id(news.payment_hash), Kind.LN_IN, State.PAID, Asset.BTC, whole.n, 0,
             BANK.LIGHTNING_BTC, holder.wallet.ledger_account, to_account_id=holder.account.id,
             to_wallet_id=holder.wallet.id, payment_hash=invoice.payment_hash, payment_request=invoice.payment_request,
-            node=invoice.node, memo=invoice.memo, price=await parts.prices.latest(), expires_at=invoice.expires_at,
-        )  # fmt: skip
+            node=invoice.node, memo=invoice.memo, price=deal.price, expires_at=invoice.expires_at,
+        ))  # fmt: skip
         line = postings.statement_line(
-            payment, me, None, Direction.RECEIVE, now,
+            payment, party(holder), None, Direction.RECEIVE, now,
             memo=invoice.memo, preimage=invoice.preimage, external_id=invoice.external_id,
         )  # fmt: skip
         result = await parts.books.commit(postings.receive(payment, line, invoice, news.received, now))
         if result.ok:
             return
     raise AssertionError(f"receipt {news.payment_hash.hex()} could not be booked: {result}")
+
+
+async def _worth(parts: Parts, invoice: Invoice, holder: Holder, whole: Msats) -> tuple[Terms, Holder]:
+    """What arrived is worth to its wallet. A dollar wallet is credited the cents that were agreed, once, and what comes
+    on top, or without an agreement, at the rate of this moment; too little for a cent, or without a fresh price, it
+    is bitcoin and goes to the bitcoin wallet."""
+    price = await parts.prices.latest()
+    if invoice.asset is Asset.BTC or not whole:
+        return Terms(whole, whole, price), holder
+    first = invoice.state is not InvoiceState.PAID
+    fixed = invoice.cents if first and invoice.cents is not None else Cents(0)
+    rest = whole - invoice.amount if fixed and invoice.amount is not None else whole
+    cents = fixed
+    with contextlib.suppress(DealerOffline):
+        at = await dealing(parts.prices)
+        price, cents = at.price, fixed + at.cents_bought(max(rest, Msats(0)))
+    if cents:
+        return Terms(whole, cents, price), holder
+    async with parts.db.reading() as tx:
+        return Terms(whole, whole, price), await bitcoin_side(tx, holder)
 
 
 async def forget(parts: Parts) -> None:

@@ -16,14 +16,13 @@ from hazina.access import SEEN, Caller
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
-from hazina.kernel.money import Asset, Msats
+from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.units import Claim
 from hazina.ledger import BANK, Result
 from hazina.payments import caps, postings, store, store_nodes
 from hazina.payments.attempts import attempt, trusted
 from hazina.payments.common import Parts, may_move, mine, own_wallet, party, spending
 from hazina.payments.errors import (
-    ExchangeUnavailable,
     InvoiceAlreadyPaid,
     InvoiceExpired,
     InvoiceUnreadable,
@@ -34,7 +33,7 @@ from hazina.payments.errors import (
     SelfPayment,
     WrongCurrency,
 )
-from hazina.payments.exchanging import landed, terms
+from hazina.payments.exchanging import Terms, landed, selling, terms
 from hazina.payments.model import (
     Direction,
     Invoice,
@@ -46,12 +45,11 @@ from hazina.payments.model import (
     SendInvoice,
     Sent,
     State,
-    fee_ceiling,
     memo_fits,
     positive,
 )
 from hazina.payments.ports import Reason
-from hazina.payments.quotes import own_fee
+from hazina.payments.quotes import outlay
 from hazina.payments.reading import Reading, amount_to_pay, read_invoice
 from hazina.safety import Rail, leaving
 
@@ -122,17 +120,15 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
     memo_fits(order.memo)
     reading = read_invoice(order.payment_request, parts.network)
     invoice = reading.says
-    amount = amount_to_pay(invoice, order.amount)
+    asked = amount_to_pay(invoice, order.amount)
     now = parts.clock.now()
     async with parts.db.reading() as tx:
         payer = await own_wallet(tx, caller, order.wallet_id)
         ours = await store.invoice(tx, invoice.payment_hash)
         earlier = await store.payment_of_hash(tx, invoice.payment_hash)
-        since = now - timedelta(seconds=parts.policy.quote_life_s)
-        quoted = await store.quote(tx, order.wallet_id, invoice.payment_hash, amount, since)
     may_move(payer)
-    if payer.wallet.asset is not Asset.BTC:
-        raise ExchangeUnavailable()
+    if order.amount is not None and order.amount.asset is not payer.wallet.asset:
+        raise WrongCurrency()
     if earlier is not None and (earlier.state.final or order.key is None):
         return await _already(parts, caller, earlier)
     if ours is not None and ours.payment_request != reading.text:
@@ -142,8 +138,8 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
     if now >= reading.expires_at and earlier is None:
         raise InvoiceExpired()
     if ours is not None:
-        return await _send_inside(parts, caller, order, payer, ours, amount)
-    return await _send_out(parts, caller, order, payer, reading, amount, quoted)
+        return await _send_inside(parts, caller, order, payer, ours, asked)
+    return await _send_out(parts, caller, order, payer, reading, asked)
 
 
 async def _already(parts: Parts, caller: Caller, earlier: Payment) -> Sent:
@@ -162,21 +158,17 @@ async def _send_out(
     order: SendInvoice,
     payer: Holder,
     reading: Reading,
-    amount: Msats,
-    quoted: Msats | None,
+    asked: Msats | Cents,
 ) -> Sent:
-    price, now = await parts.prices.latest(), parts.clock.now()
-    ceiling = quoted if quoted is not None else fee_ceiling(amount, parts.policy)
-    own = own_fee(amount, payer, price, parts.policy)
-    fee_max = Msats.from_sats((amount + ceiling + own).sats_ceil) - amount  # customers pay whole satoshi
-    node = await _node_for(parts, reading, amount + fee_max)
-    payment = Payment(
-        new_id(), Kind.LN_OUT, State.HELD, Asset.BTC, amount.n, fee_max.n,
+    costs = await outlay(parts, payer, asked, reading.says)
+    amount, price, now = costs.terms.given, costs.terms.price, parts.clock.now()
+    node = await _node_for(parts, reading, costs.wire + costs.route)
+    payment = costs.of(Payment(
+        new_id(), Kind.LN_OUT, State.HELD, amount.asset, amount.n, 0,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
         payment_hash=reading.says.payment_hash, payment_request=reading.text, node=node,
-        memo=order.memo or reading.says.description or None, price=price, expires_at=reading.expires_at,
-        bank_fee=own.n,
-    )  # fmt: skip
+        memo=order.memo or reading.says.description or None, expires_at=reading.expires_at,
+    ))  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), None, Direction.SEND, now,
         status=LineStatus.PENDING, fee=payment.fee_max, memo=payment.memo,
@@ -186,6 +178,7 @@ async def _send_out(
         *key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
         *spending(parts, caller, payer, LimitKind.WITHDRAWAL, amount, price, order.fingerprint(), to),
         leaving(Rail.LIGHTNING),
+        *costs.terms.claims(now),
         caps.in_flight(payment, parts.policy),
         postings.hash_claim(payment),
     ]
@@ -210,7 +203,7 @@ async def _node_for(parts: Parts, reading: Reading, amount: Msats) -> str:
 
 
 async def _send_inside(
-    parts: Parts, caller: Caller, order: SendInvoice, payer: Holder, invoice: Invoice, amount: Msats
+    parts: Parts, caller: Caller, order: SendInvoice, payer: Holder, invoice: Invoice, asked: Msats | Cents
 ) -> Sent:
     """The invoice is ours. The payer's money is held and the invoice claimed; then the node's copy is
     cancelled; only then the payee is credited. So nobody outside can pay it as well."""
@@ -219,14 +212,15 @@ async def _send_inside(
     async with parts.db.reading() as tx:
         payee = (await holders(tx, [invoice.wallet_id]))[invoice.wallet_id]
     may_move(payee)
-    price, now = await parts.prices.latest(), parts.clock.now()
-    payment = Payment(
-        new_id(), Kind.LN_INSIDE, State.HELD, Asset.BTC, amount.n, 0,
+    deal, payee = await landed(parts, await _terms_inside(parts, payer, invoice, asked), payer.account.id, payee)
+    amount, price, now = deal.given, deal.price, parts.clock.now()
+    payment = deal.of(Payment(
+        new_id(), Kind.LN_INSIDE, State.HELD, amount.asset, amount.n, 0,
         payer.wallet.ledger_account, payee.wallet.ledger_account,
         payer.account.id, payer.wallet.id, payee.account.id, payee.wallet.id,
         invoice.payment_hash, invoice.payment_request, invoice.node, order.memo, price,
         expires_at=invoice.expires_at,
-    )  # fmt: skip
+    ))  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), party(payee), Direction.SEND, now,
         status=LineStatus.PENDING, memo=order.memo or invoice.memo,
@@ -235,6 +229,7 @@ async def _send_inside(
     claims = [
         *key_claims(payment, "send_invoice", order.key, order.fingerprint(), now),
         *spending(parts, caller, payer, kind, amount, price, order.fingerprint(), _named(payee)),
+        *deal.claims(now),
         postings.hash_claim(payment),
         postings.invoice_claim(invoice.payment_hash, InvoiceState.OPEN, InvoiceState.CLOSING),
     ]
@@ -242,6 +237,19 @@ async def _send_inside(
     if not result.ok:
         return await replay_or_refuse(parts, caller, result, payment)
     return await _await_outcome(parts, caller, payment.id)
+
+
+async def _terms_inside(parts: Parts, payer: Holder, invoice: Invoice, asked: Msats | Cents) -> Terms:
+    """What the payer of our own invoice gives, and what its wallet gets: the cents that were agreed when it was made,
+    or by the rate of this moment. Between dollar wallets nothing is exchanged."""
+    if payer.wallet.asset is Asset.USD:
+        if invoice.asset is Asset.BTC:
+            return (await selling(parts, payer.account.id, asked, invoice.payment_hash)).terms
+        cents = invoice.cents or asked
+        return Terms(cents, cents, await parts.prices.latest())
+    if invoice.cents is not None:
+        return Terms(asked, invoice.cents, await parts.prices.latest())
+    return await terms(parts, payer.account.id, asked, invoice.asset)
 
 
 def _first_look(parts: Parts, now: datetime) -> datetime:

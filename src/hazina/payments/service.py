@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from hazina.kernel.paging import Page, Slice
 from hazina.ledger import BANK
 from hazina.payments import (
     attempts,
+    costs,
     deposits,
     following,
     held,
@@ -54,6 +55,7 @@ from hazina.payments.store_nodes import UnderWay
 
 AGES_S = (0, 60, 600, 86_400)
 STUCK_SHOWN = 50
+STATEMENT_PAGE = 2_000
 
 
 class Payments:
@@ -73,7 +75,9 @@ class Payments:
         before the node says so."""
         return await sending.send_invoice(self.parts, caller, order)
 
-    async def probe_fee(self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | None) -> Probe:
+    async def probe_fee(
+        self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | Cents | None
+    ) -> Probe:
         """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
         return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
 
@@ -95,7 +99,7 @@ class Payments:
 
     async def onchain_fee(self, caller: Caller, order: SendOnchain) -> OnchainFee:
         """What that would cost, and for a few minutes will."""
-        return await withdrawals.quote(self.parts, caller, order)
+        return await costs.quote(self.parts, caller, order)
 
     # --- being paid ---
 
@@ -141,14 +145,27 @@ class Payments:
     # --- history, newest first ---
 
     async def lines(
-        self, caller: Caller, wallet_ids: list[UUID] | None, page: Page, *, address: str | None = None
-    ) -> Slice[Line]:
-        """Statement rows of some of the caller's wallets (None: all), of one address if it is given. The cursor is a
-        row's id."""
+        self, caller: Caller, wallet_ids: list[UUID] | None, page: Page, *, address: str | None = None,
+        username: str | None = None,
+    ) -> Slice[Line]:  # fmt: skip
+        """Statement rows of some of the caller's wallets (None: all), of one address or with one customer if that is
+        given. The cursor is a row's id."""
         page.checked()
         await self._own(caller, wallet_ids)
         async with self.parts.db.reading() as tx:
-            return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page), address)
+            return await store.lines(tx, caller.account_id, wallet_ids, page, _row_edge(page), address, username)
+
+    async def statement(self, caller: Caller, most: int) -> AsyncIterator[Sequence[Line]]:
+        """Every row of the caller's wallets in pages, newest first; ``most`` in all."""
+        after, left = None, most
+        while left > 0:
+            page = Page(first=min(left, STATEMENT_PAGE), after=after)
+            async with self.parts.db.reading() as tx:
+                found = await store.lines(tx, caller.account_id, None, page, _row_edge(page))
+            yield found.items
+            if not found.has_next:
+                return
+            after, left = str(found.items[-1].id), left - len(found.items)
 
     async def line(self, caller: Caller, wallet_id: UUID, line_id: UUID) -> Line:
         async with self.parts.db.reading() as tx:
@@ -214,7 +231,7 @@ class Payments:
         """Book receipts that the watch may have missed; forget old fee quotes."""
         await receiving.sweep(self.parts)
         await receiving.forget(self.parts)
-        await withdrawals.forget(self.parts)
+        await costs.forget(self.parts)
 
     async def follow_chain(self) -> int:
         """Book what the chain told of deposits and withdrawals; how many events."""

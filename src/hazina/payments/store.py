@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from hazina.kernel.db import Tx
-from hazina.kernel.money import Asset, Msats, Price
+from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.kernel.paging import Page, Slice, sliced
 from hazina.payments.model import Direction, Invoice, InvoiceState, Kind, Line, LineStatus, Payment, State, Via
 
@@ -30,7 +30,7 @@ from line
 _INVOICE: LiteralString = """
 select
     id, payment_hash, payment_request, payment_secret, preimage, wallet_id, account_id, node, amount_msat, memo,
-    external_id, state, created_at, expires_at
+    external_id, state, created_at, expires_at, asset, cents
 from invoice
 """
 
@@ -41,9 +41,9 @@ def _price(cents: int | None, source: str | None, at: datetime | None) -> Price 
 
 def _payment(*r: Any) -> Payment:
     v = [*r]
+    v[25] = None if r[25] is None else Asset(r[25])
     v[16:19] = [_price(*r[16:19])]
     v[1:4] = [Kind(r[1]), State(r[2]), Asset(r[3])]
-    v[25] = None if r[25] is None else Asset(r[25])
     return Payment(*v)
 
 
@@ -59,6 +59,7 @@ def _invoice(*r: Any) -> Invoice:
     v = [*r]
     v[8] = None if r[8] is None else Msats(r[8])
     v[11] = InvoiceState(r[11])
+    v[14:16] = [Asset(r[14]), None if r[15] is None else Cents(r[15])]
     return Invoice(*v)
 
 
@@ -164,6 +165,16 @@ async def invoices_with(tx: Tx, hashes: Sequence[bytes]) -> set[bytes]:
     return set(found)
 
 
+async def paid_at(tx: Tx, hashes: Sequence[bytes]) -> dict[bytes, datetime]:
+    """When those of these invoices of ours that are paid were paid."""
+    found = await tx.rows(
+        lambda payment_hash, at: (payment_hash, at),
+        "select payment_hash, paid_at from invoice where payment_hash = any(%(hashes)s) and state = 2",
+        {"hashes": list(hashes)},
+    )
+    return dict(found)
+
+
 # --- fee quotes -------------------------------------------------------------------------------------
 
 
@@ -199,9 +210,9 @@ async def add_invoice(tx: Tx, invoice: Invoice) -> bool:
     changed = await tx.execute(
         """
         insert into invoice (id, payment_hash, payment_request, payment_secret, preimage, wallet_id, account_id, node,
-            amount_msat, memo, external_id, state, created_at, expires_at)
+            amount_msat, memo, external_id, state, created_at, expires_at, asset, cents)
         values (%(id)s, %(hash)s, %(request)s, %(secret)s, %(preimage)s, %(wallet)s, %(account)s, %(node)s,
-            %(amount)s, %(memo)s, %(external_id)s, 0, %(created_at)s, %(expires_at)s)
+            %(amount)s, %(memo)s, %(external_id)s, 0, %(created_at)s, %(expires_at)s, %(asset)s, %(cents)s)
         on conflict (account_id, external_id) do nothing
         """,
         {
@@ -218,6 +229,8 @@ async def add_invoice(tx: Tx, invoice: Invoice) -> bool:
             "external_id": invoice.external_id,
             "created_at": invoice.created_at,
             "expires_at": invoice.expires_at,
+            "asset": invoice.asset,
+            "cents": invoice.cents.n if invoice.cents else None,
         },
     )
     return changed == 1
@@ -265,14 +278,17 @@ def _keyset(page: Page) -> LiteralString:
 
 
 async def lines(
-    tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: Page, edge: UUID | None, address: str | None = None
-) -> Slice[Line]:
+    tx: Tx, account_id: UUID, wallet_ids: list[UUID] | None, page: Page, edge: UUID | None, address: str | None = None,
+    username: str | None = None,
+) -> Slice[Line]:  # fmt: skip
     owner: LiteralString = "wallet_id = %(wallet)s" if wallet_ids and len(wallet_ids) == 1 else "true"
     some: LiteralString = "wallet_id = any(%(wallets)s)" if wallet_ids and len(wallet_ids) > 1 else "true"
     there: LiteralString = "address = %(address)s" if address is not None else "true"
+    other: LiteralString = "counterparty_username = %(username)s" if username is not None else "true"
+    which: LiteralString = owner + " and " + some + " and " + there + " and " + other
     found = await tx.rows(
         _line,
-        _LINE + " where account_id = %(account)s and " + owner + " and " + some + " and " + there + _keyset(page),
+        _LINE + " where account_id = %(account)s and " + which + _keyset(page),
         {
             "account": account_id,
             "wallet": wallet_ids[0] if wallet_ids else None,
@@ -280,6 +296,7 @@ async def lines(
             "edge": edge,
             "limit": page.size + 1,
             "address": address,
+            "username": username,
         },
     )
     return sliced(page, found)

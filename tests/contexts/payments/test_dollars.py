@@ -104,8 +104,11 @@ async def test_limits_hold_when_both_currencies_spend_at_once(whole: Whole) -> N
     at = await rate(whole)
     each = 18_000  # of a limit of 200,000 cents: eleven fit
     sats = Msats.from_sats(each * 10**8 // at.price.cents_per_btc)
-    ways = [(anna.btc, sats), (anna.usd, Cents(each))]
-    calls = [send(anna, *ways[n % 2][:1], (ben.usd, ben.btc)[n // 2 % 2], ways[n % 2][1]) for n in range(24)]
+    to = (ben.usd, ben.btc)
+    calls = [
+        send(anna, anna.btc, to[n // 2 % 2], sats) if n % 2 else send(anna, anna.usd, to[n // 2 % 2], Cents(each))
+        for n in range(24)
+    ]
     said = await asyncio.gather(*calls, return_exceptions=True)
     assert [one.status for one in said if isinstance(one, Sent)] == ["SUCCESS"] * 11
     assert {one.code for one in said if isinstance(one, Refusal)} == {"LIMIT_EXCEEDED"}

@@ -13,7 +13,6 @@ from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Cents, Msats
 from hazina.kernel.paging import Page
 from hazina.payments import (
-    ExchangeUnavailable,
     InsufficientBalance,
     InvoiceAlreadyPaid,
     InvoiceUnknown,
@@ -160,16 +159,16 @@ async def test_an_invoice_of_the_house_is_paid_inside_once(whole: Whole, two: tu
     assert (line.amount, line.memo, line.preimage) == (300_000, "Chai", invoice.preimage)
 
 
-async def test_an_invoice_is_refused_to_its_own_wallet_and_to_dollars(whole: Whole, two: tuple[Person, Person]) -> None:
+async def test_an_invoice_is_refused_to_its_own_wallet_and_cents_to_bitcoin(
+    whole: Whole, two: tuple[Person, Person]
+) -> None:
     payer, payee = two
     invoice = await whole.bank.payments.create_invoice(payer.caller, NewInvoice(payer.btc.id, Msats.from_sats(5)))
     with pytest.raises(SelfPayment):
         await payer.pay(invoice.payment_request)
-    with pytest.raises(ExchangeUnavailable):
-        wish = SendInvoice(payee.usd.id, invoice.payment_request)
-        await whole.bank.payments.send_invoice(payee.caller, wish)
-    with pytest.raises(ExchangeUnavailable):
-        await whole.bank.payments.create_invoice(payee.caller, NewInvoice(payee.usd.id, Msats.from_sats(5)))
+    with pytest.raises(Refusal) as refused:
+        await whole.bank.payments.create_invoice(payee.caller, NewInvoice(payee.btc.id, Cents(5)))
+    assert refused.value.code == "WRONG_CURRENCY"
 
 
 async def test_a_cancelled_invoice_cannot_be_paid_and_a_paid_one_not_cancelled(

@@ -62,7 +62,8 @@ async def pay_no_amount_invoice(context: Context, caller: Caller, input: dict[st
 def _probed(probe: Probe) -> Payload:
     """The amount may stand beside an error: then it is the bank's own ceiling."""
     errors = [refused(probe.refusal)] if probe.refusal is not None else []
-    return {"amount": probe.fee.sats_ceil, "errors": errors}
+    amount = probe.fee.sats_ceil if isinstance(probe.fee, Msats) else probe.fee.n
+    return {"amount": amount, "errors": errors}
 
 
 @mutation.field("lnInvoiceFeeProbe")

@@ -1,0 +1,257 @@
+"""Dollar wallets over Lightning: invoices in dollars, paying out, own invoices inside, late failures."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.contexts.payments.dollars import Has, dealer, has, proved, rate, with_dollars
+from tests.contexts.whole import Person, Whole
+
+from hazina.dealer import Term
+from hazina.kernel.bolt11 import decode
+from hazina.kernel.errors import Refusal
+from hazina.kernel.money import Asset, Cents, Msats
+from hazina.kernel.paging import Page
+from hazina.payments import Direction, Invoice, InvoiceState, Line, LineStatus, NewInvoice, SendInvoice, Sent
+
+
+async def asked(person: Person, amount: Msats | Cents | None, **more: object) -> Invoice:
+    wish = NewInvoice(person.usd.id, amount, **more)  # type: ignore[arg-type]  # further fields by name
+    return await person.whole.bank.payments.create_invoice(person.caller, wish)
+
+
+async def pay(person: Person, bolt11: str, amount: Msats | Cents | None = None, *, dollars: bool = True) -> Sent:
+    wallet = person.usd if dollars else person.btc
+    return await person.whole.bank.payments.send_invoice(person.caller, SendInvoice(wallet.id, bolt11, amount))
+
+
+async def lines(person: Person) -> list[Line]:
+    return list((await person.whole.bank.payments.lines(person.caller, None, Page(first=20))).items)
+
+
+async def arrives(whole: Whole, invoice: Invoice, *, seconds: float = 60) -> InvoiceState:
+    """What came from outside is decided, as the background would."""
+    async with asyncio.timeout(seconds):
+        while True:
+            await whole.bank.payments.decide_held()
+            await whole.bank.payments.sweep()
+            async with whole.bank.db.reading() as tx:
+                state = await tx.value(
+                    "select state from invoice where payment_hash = %(hash)s", {"hash": invoice.payment_hash}
+                )
+            if state in (InvoiceState.PAID, InvoiceState.CANCELLED):
+                return InvoiceState(state)
+            await asyncio.sleep(0.05)
+
+
+async def outside_pays(whole: Whole, bolt11: str, **more: object) -> None:
+    body = {"paymentRequest": bolt11, **more}
+    (await whole.sandbox.post("/sandbox/api/lightning/payments", json=body)).raise_for_status()
+
+
+# --- being paid --------------------------------------------------------------------------------------
+
+
+async def test_invoices_in_dollars_in_bitcoin_and_without_an_amount(whole: Whole) -> None:
+    """The three kinds for a dollar wallet, paid from outside: agreed cents are credited exactly, whatever the price
+    does; without an agreement it is the rate of the moment, and too little for a cent stays bitcoin."""
+    anna = await whole.person()
+    delayed = await rate(whole, Term.DELAYED)
+    fixed = await asked(anna, Cents(1_234))
+    assert fixed.amount == delayed.cost_of_buying(Cents(1_234)) and fixed.cents == Cents(1_234)
+    assert decode(fixed.payment_request).amount == fixed.amount
+    counted = await asked(anna, Msats.from_sats(40_000))
+    assert counted.cents == delayed.cents_bought(Msats.from_sats(40_000))
+    with pytest.raises(Refusal) as refused:
+        await asked(anna, Msats.from_sats(1))
+    assert refused.value.code == "AMOUNT_TOO_SMALL"
+
+    for invoice in (fixed, counted):
+        await outside_pays(whole, invoice.payment_request)
+        assert await arrives(whole, invoice) is InvoiceState.PAID
+    assert counted.cents is not None
+    assert await has(anna) == Has(0, 1_234 + counted.cents.n)
+
+    open_one, small = await asked(anna, None), await asked(anna, None)
+    at = await rate(whole)
+    await outside_pays(whole, open_one.payment_request, amountMsat=33_333_777)
+    assert await arrives(whole, open_one) is InvoiceState.PAID
+    bought = at.cents_bought(Msats(33_333_000))
+    await outside_pays(whole, small.payment_request, amountMsat=1_500)
+    assert await arrives(whole, small) is InvoiceState.PAID
+    assert await has(anna) == Has(1_000, 1_234 + counted.cents.n + bought.n)
+    newest = (await lines(anna))[0]
+    assert (newest.asset, newest.amount, newest.payment_hash) == (Asset.BTC, 1_000, small.payment_hash)
+    await proved(whole)
+
+
+async def test_trap_16_a_dollar_invoice_lives_five_minutes(whole: Whole) -> None:
+    anna = await whole.person()
+    await rate(whole)
+    for minutes, lives in ((None, 5), (1, 1), (0, 5), (6, 5), (10**9, 5)):
+        made = await asked(anna, Cents(50), expires_in_minutes=minutes)
+        assert made.expires_at - made.created_at == timedelta(minutes=lives)
+        assert decode(made.payment_request).expiry_s == lives * 60
+
+
+async def test_lnr_04_what_is_held_past_the_price_lock_goes_back(whole: Whole) -> None:
+    anna = await whole.person()
+    await rate(whole)
+    late = await asked(anna, Cents(500))
+    await outside_pays(whole, late.payment_request)
+    whole.clock.shift += timedelta(minutes=5, seconds=1)
+    assert await arrives(whole, late) is InvoiceState.CANCELLED
+    assert await has(anna) == Has(0, 0)
+    await proved(whole)
+
+
+async def test_without_a_fresh_price_what_has_no_agreement_waits_then_goes_back(whole: Whole) -> None:
+    anna = await whole.person()
+    await rate(whole)
+    open_one = await asked(anna, None)
+    await outside_pays(whole, open_one.payment_request, amountMsat=10_000_000)
+    whole.clock.shift += timedelta(seconds=40)
+    async with asyncio.timeout(60):
+        while not await whole.bank.payments.decide_held():
+            await asyncio.sleep(0.05)
+    async with whole.bank.db.reading() as tx:
+        assert await tx.value("select state from invoice") == InvoiceState.OPEN
+    whole.clock.shift += timedelta(minutes=5)
+    assert await arrives(whole, open_one) is InvoiceState.CANCELLED
+    assert await has(anna) == Has(0, 0)
+
+
+# --- own invoices -------------------------------------------------------------------------------------
+
+
+async def test_usd_06_own_invoices_are_settled_inside_at_what_was_agreed(whole: Whole) -> None:
+    """Every payer and every payee: the payee has the stored cents, the payer paid what the invoice says."""
+    anna, ben = await with_dollars(whole), await whole.person()
+    at = await rate(whole)
+    before, given = await has(anna), await dealer(whole)
+    first, second = await asked(ben, Cents(100)), await asked(ben, Cents(100))
+    for invoice, dollars in ((first, False), (second, True)):
+        assert (await pay(anna, invoice.payment_request, dollars=dollars)).status == "SUCCESS"
+    fixed = first.amount
+    assert fixed is not None
+    assert await has(ben) == Has(0, 200)
+    assert await has(anna) == Has(before.msat - fixed.n, before.cents - 100)
+
+    wish = NewInvoice(ben.btc.id, Msats.from_sats(7_000))
+    bitcoin = await whole.bank.payments.create_invoice(ben.caller, wish)
+    sold = at.cents_to_sell(Msats.from_sats(7_000))
+    sent = await pay(anna, bitcoin.payment_request)
+    assert sent.line is not None and (sent.line.asset, sent.line.amount) == (Asset.USD, -sold.n)
+    assert await has(ben) == Has(7_000_000, 200)
+
+    open_one = await asked(ben, None)
+    await pay(anna, open_one.payment_request, Msats.from_sats(9_000), dollars=False)
+    bought = at.cents_bought(Msats.from_sats(9_000))
+    await pay(anna, (await asked(ben, None)).payment_request, Cents(3))
+    await pay(anna, (await asked(ben, None)).payment_request, Msats.from_sats(1), dollars=False)
+    assert await has(ben) == Has(7_001_000, 203 + bought.n)
+    after = await dealer(whole)
+    assert (after[0] - given[0], after[1] - given[1]) == (fixed.n - 7_000_000 + 9_000_000, sold.n - 100 - bought.n)
+    with pytest.raises(Refusal) as refused:
+        await pay(ben, (await asked(ben, Cents(1))).payment_request)
+    assert refused.value.code == "SELF_PAYMENT"
+    await proved(whole)
+
+
+async def test_a_conversion_by_invoice_within_one_account(whole: Whole) -> None:
+    anna = await with_dollars(whole)
+    await rate(whole)
+    before = await has(anna)
+    made = await asked(anna, Cents(300))
+    assert made.amount is not None
+    assert (await pay(anna, made.payment_request, dollars=False)).status == "SUCCESS"
+    assert await has(anna) == Has(before.msat - made.amount.n, before.cents + 300)
+    again = await pay(anna, made.payment_request, dollars=False)
+    assert (again.status, again.refusal) == ("ALREADY_PAID", None)
+    assert await has(anna) == Has(before.msat - made.amount.n, before.cents + 300)
+    await proved(whole)
+
+
+# --- paying out ---------------------------------------------------------------------------------------
+
+
+async def test_paying_outside_from_dollars(whole: Whole) -> None:
+    """Amount at the rate of the moment, rounded up; of the reserve only what the route took, in cents rounded up."""
+    anna = await with_dollars(whole)
+    at = await rate(whole)
+    before = await has(anna)
+    sent = await pay(anna, await whole.invoice(25_000))
+    cents = at.cents_to_sell(Msats.from_sats(25_000))
+    assert sent.status == "SUCCESS" and sent.line is not None
+    assert sent.line.amount == -cents.n - sent.line.fee and sent.line.fee >= 0
+    after = await has(anna)
+    assert (before.cents - after.cents, after.held_cents, after.msat) == (cents.n + sent.line.fee, 0, before.msat)
+
+    sent = await pay(anna, await whole.invoice(0, amountMsat=None), Cents(77))
+    assert sent.status == "SUCCESS" and sent.line is not None and sent.line.amount == -77 - sent.line.fee
+    await proved(whole)
+
+
+async def test_a_probe_keeps_the_rate_and_the_payment_uses_it_once(whole: Whole) -> None:
+    """USD-03: the quote of the probe is this account's, for this invoice and amount, once, for five minutes."""
+    anna, ben = await with_dollars(whole), await with_dollars(whole)
+    delayed = await rate(whole, Term.DELAYED)
+    bolt11 = await whole.invoice(30_000)
+    probe = await whole.bank.payments.probe_fee(anna.caller, anna.usd.id, bolt11, None)
+    assert isinstance(probe.fee, Cents) and probe.refusal is None
+    quoted = delayed.cents_to_sell(Msats.from_sats(30_000))
+    before, other = await has(anna), await has(ben)
+    whole.clock.shift += timedelta(seconds=60)  # no fresh price any more, but the quote stands
+    with pytest.raises(Refusal) as refused:
+        await pay(ben, bolt11)
+    assert refused.value.code == "DEALER_OFFLINE" and await has(ben) == other
+    sent = await pay(anna, bolt11)
+    assert sent.status == "SUCCESS"
+    after = await has(anna)
+    assert quoted.n <= before.cents - after.cents <= quoted.n + probe.fee.n
+    async with whole.bank.db.reading() as tx:
+        used = await tx.rows(lambda *row: row, "select account_id, cents, used_by is not null from exchange_quote")
+    assert used == [(anna.caller.account_id, quoted.n, True)]
+    await proved(whole)
+
+
+async def test_a_payment_that_fails_at_once_gives_the_dollars_back(whole: Whole) -> None:
+    anna = await with_dollars(whole)
+    await rate(whole)
+    before = await has(anna)
+    unwanted = await whole.invoice(1_000)
+    await whole.cancel(unwanted)
+    assert (await pay(anna, unwanted)).status == "FAILURE"
+    assert await has(anna) == before
+    await proved(whole)
+
+
+async def test_trap_15_a_late_failure_is_refunded_in_sats_to_the_bitcoin_wallet(whole: Whole) -> None:
+    anna = await with_dollars(whole)
+    at = await rate(whole)
+    before = await has(anna)
+    bolt11 = await whole.invoice(20_000, hold=True)
+    assert (await pay(anna, bolt11)).status == "PENDING"
+    cents = at.cents_to_sell(Msats.from_sats(20_000)).n
+    held = await has(anna)
+    assert held.cents == before.cents and held.held_cents > cents
+    await whole.cancel(bolt11)
+    async with asyncio.timeout(60):
+        while (await has(anna)).held_cents:
+            whole.clock.shift += timedelta(seconds=10)
+            await whole.bank.payments.reconcile()
+            await asyncio.sleep(0.05)
+    assert await has(anna) == Has(before.msat + 20_000_000, before.cents - cents)
+    shown = [(one.asset, one.direction, one.status, one.amount, one.memo) for one in (await lines(anna))[:3]]
+    assert (Asset.BTC, Direction.RECEIVE, LineStatus.SUCCESS, 20_000_000, "Usd payment canceled") in shown
+    assert (Asset.USD, Direction.SEND, LineStatus.SUCCESS, -cents, "Usd payment canceled") in shown
+    async with whole.bank.db.reading() as tx:
+        by_hash = await tx.rows(
+            lambda status: status,
+            "select status from line where payment_hash = %(h)s",
+            {"h": decode(bolt11).payment_hash},
+        )
+    assert by_hash == [LineStatus.FAILURE]
+    await proved(whole)
