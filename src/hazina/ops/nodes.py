@@ -30,7 +30,8 @@ UNBOOKED: LiteralString = """
 # What has left the hot wallet and is still held in the books, until it has its confirmations: kind 6 is a withdrawal,
 # state 1 one that was broadcast. What its miners took more or less than was quoted is booked already.
 LEAVING: LiteralString = """
-    select coalesce(sum(p.amount + p.fee_max - p.bank_fee), 0)::bigint / 1000 from payment p
+    select coalesce(sum(coalesce(p.to_amount + p.route_max, p.amount + p.fee_max - p.bank_fee)), 0)::bigint / 1000
+      from payment p
      where p.kind = 6 and p.state = 1
 """
 

@@ -1,7 +1,7 @@
 """What must hold between deposits, withdrawals, the chain's own tables and the books; see ``checks``.
 
 Kinds of transactions: 7 a deposit, 8 reversed, 21 coins that the bank keeps, 22 the miners' fee as it became, 23 moved
-between the bank's wallets. Ledger accounts: 6 on-chain, 8 reversed, 9 fees of the chain.
+between the bank's wallets. Ledger accounts: 6 on-chain, 8 reversed, 9 fees of the chain, 12 the dealer's dollars.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ DEPOSITS: LiteralString = """
            b.coins = case d.state when 1 then d.sats else 0 end * 1000 as booked,
            b.owed = d.owed_msat
            and b.coins + b.owed - b.fees
-               = case d.state when 1 then d.credit_sats * 1000 else d.owed_msat end as shared
+               = case d.state when 1 then d.credit_sats * 1000 else d.owed_msat end
+           and b.cents = case when d.asset = 1 then 0 when d.state = 1 then d.credit_cents else d.owed_cents end
+           and (d.asset = 1 or (d.owed_cents = 0) = (d.owed_msat = 0)) as shared
       from deposit d
      cross join lateral (
            select coalesce(sum(case 6 when l.src then l.amount when l.dst then -l.amount else 0 end), 0) as coins,
+                  coalesce(sum(case 12 when l.src then l.amount when l.dst then -l.amount else 0 end), 0) as cents,
                   coalesce(sum(case 8 when l.src then l.amount when l.dst then -l.amount else 0 end), 0) as owed,
                   coalesce(sum(case when l.dst in (3, 10) then l.amount when l.src in (3, 10) then -l.amount
                                     else 0 end), 0) as fees
@@ -61,7 +64,9 @@ OUTPUT_RULES = (
 
 WITHDRAWALS: LiteralString = """
     select p.id as payment_id, p.state, p.fee_max, p.bank_fee, w.miner_sats, w.share_sats, w.txid, b.saved,
-           w.payment_id is not null and w.miner_sats * 1000 + p.bank_fee = p.fee_max
+           w.payment_id is not null
+           and case when p.to_asset is null then w.miner_sats * 1000 + p.bank_fee = p.fee_max
+                    else w.miner_sats * 1000 = p.route_max end
            and (w.txid is not null) = (p.state in (1, 2))
            and b.saved = (w.miner_sats - w.share_sats) * 1000 as booked
       from payment p
@@ -82,7 +87,8 @@ WITHDRAWAL_RULES = (
 
 # What the chain told and was booked. The newest word on an output's depth decides.
 TOLD: LiteralString = """
-    select d.txid, d.vout, d.state, e.kind, (d.state = 1) = (e.kind is not distinct from 3) as followed
+    select d.txid, d.vout, d.state, d.ripe, e.kind,
+           (d.state = 1 or d.ripe) = (e.kind is not distinct from 3) as followed
       from deposit d
       left join (select distinct on (body->>'txid', body->>'vout') body->>'txid' as txid,
                         (body->>'vout')::int as vout, kind
@@ -95,7 +101,7 @@ TOLD_RULES = (Invariant("deposit-told", "Each deposit stands as the chain last t
 OUTPUTS: LiteralString = """
     select o.txid, o.vout, o.state, d.state as deposit_state, o.sats, d.sats as deposit_sats,
            case o.state when 3 then d.txid is null
-                else (o.state = 1) = (d.state is not distinct from 1)
+                else (o.state = 1) = (d.state is not distinct from 1 or d.ripe is true)
                      and coalesce(d.sats, o.sats) = o.sats end as booked
       from chain_output o
       left join deposit d on d.txid = decode(o.txid, 'hex') and d.vout = o.vout

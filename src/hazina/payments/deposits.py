@@ -2,28 +2,30 @@
 
 A deposit is seen, then settled when it is deep enough for its amount, or dropped; a reorganisation takes it back
 and it is settled again. Each of these is an event of the chain; ``following`` hands them over one after the other.
+
+What comes for a dollar wallet is exchanged when it is settled first, at the rate of that moment; while there is none it
+waits, ripe. Taken back and settled again, it is exchanged both ways at the rate that it had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from hazina.access import Caller
-from hazina.accounts import Holder, holders, wallets_of
+from hazina.accounts import holders
 from hazina.chain import Address, EventKind, Output
-from hazina.dealer import cents_of
+from hazina.dealer import DealerOffline, Rate, cents_of, dealing
 from hazina.kernel.db import Tx
 from hazina.kernel.events import tell
 from hazina.kernel.ids import new_id
-from hazina.kernel.money import Asset, Msats, Price
+from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.ledger import BANK, Unit, balances
 from hazina.payments import postings, store_onchain
 from hazina.payments import postings_onchain as books
 from hazina.payments.common import Parts, may_move, own_wallet, party
-from hazina.payments.errors import ExchangeUnavailable
 from hazina.payments.fees import Matter, Network, Way, fee_of
 from hazina.payments.model import Deposit, DepositState, Direction, Kind, Line, LineStatus, Party, Payment, State, Via
 
@@ -34,14 +36,11 @@ REVERSED = "The transaction of this deposit is no longer in the blockchain."
 
 
 async def address(parts: Parts, caller: Caller, wallet_id: UUID, *, fresh: bool) -> Address:
-    """An address of one of the caller's bitcoin wallets: the current one, or one more. Raises OnchainUnavailable,
-    ExchangeUnavailable (a dollar wallet: what arrives could not be changed)."""
+    """An address of one of the caller's wallets: the current one, or one more. Raises OnchainUnavailable."""
     chain = parts.on_chain()
     async with parts.db.reading() as tx:
         holder = await own_wallet(tx, caller, wallet_id)
     may_move(holder)
-    if holder.wallet.asset is not Asset.BTC:
-        raise ExchangeUnavailable()
     return await (chain.new_address(wallet_id) if fresh else chain.current_address(wallet_id))
 
 
@@ -71,8 +70,8 @@ def pending_line(deposit: Deposit) -> Line:
     assert deposit.account_id is not None and deposit.wallet_id is not None
     return Line(
         id=deposit.id, payment_id=deposit.id, account_id=deposit.account_id, wallet_id=deposit.wallet_id,
-        asset=Asset.BTC, direction=Direction.RECEIVE, amount=Msats.from_sats(deposit.credit_sats).n,
-        fee=Msats.from_sats(deposit.fee_sats).n, status=LineStatus.PENDING, initiation=Via.ONCHAIN,
+        asset=deposit.asset, direction=Direction.RECEIVE, amount=deposit.credit_shown.n,
+        fee=deposit.fee_shown.n, status=LineStatus.PENDING, initiation=Via.ONCHAIN,
         settlement=Via.ONCHAIN, counterparty_wallet_id=None, counterparty_username=None, payment_hash=None,
         payment_request=None, preimage=None, memo=None, external_id=None, price=None,
         display_currency=deposit.display_currency or "USD", created_at=deposit.seen_at, address=deposit.address,
@@ -83,27 +82,75 @@ def pending_line(deposit: Deposit) -> Line:
 # --- events -----------------------------------------------------------------------------------------
 
 
-async def take(tx: Tx, parts: Parts, kind: EventKind, output: Output, price: Price | None) -> Unit | None:
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What bitcoin costs, as far as it is known, and the rate to exchange at; None while there is none."""
+
+    price: Price | None
+    rate: Rate | None
+
+
+async def market(parts: Parts) -> Market:
+    try:
+        at = await dealing(parts.prices)
+    except DealerOffline:
+        return Market(await parts.prices.latest(), None)
+    return Market(at.price, at)
+
+
+async def take(tx: Tx, parts: Parts, kind: EventKind, output: Output, at: Market) -> Unit | None:
     """Note what an event says of an output; the unit that books it, if money moves. What was told before
     changes nothing."""
-    now = parts.clock.now()
+    now, price = parts.clock.now(), at.price
     deposit = await store_onchain.deposit(tx, bytes.fromhex(output.txid), output.vout)
     if deposit is None:
-        deposit = await _begin(tx, parts, output, price, now)
+        deposit = await _begin(tx, parts, output, at, now)
         await store_onchain.add_deposit(tx, deposit)
         if kind is EventKind.OUTPUT_SEEN:
             await _tell(tx, deposit)
     match kind:
         case EventKind.OUTPUT_SETTLED if deposit.state is not DepositState.SETTLED:
-            return await _settle(tx, replace(deposit, height=output.height), price, now)
+            return await _ripen(tx, replace(deposit, height=output.height), at, now)
         case EventKind.OUTPUT_UNSETTLED if deposit.state is DepositState.SETTLED:
             return await _reverse(tx, deposit, price, now)
         case EventKind.OUTPUT_DROPPED if deposit.state is DepositState.PENDING:
-            await _set(tx, replace(deposit, state=DepositState.DROPPED))
+            await _set(tx, replace(deposit, state=DepositState.DROPPED, ripe=False))
+        case EventKind.OUTPUT_UNSETTLED if deposit.ripe:
+            await _set(tx, replace(deposit, ripe=False, height=None))
         case EventKind.OUTPUT_SEEN if deposit.state is DepositState.DROPPED or deposit.height != output.height:
             state = DepositState.PENDING if deposit.state is DepositState.DROPPED else deposit.state
             await _set(tx, replace(deposit, state=state, height=output.height))
     return None
+
+
+async def take_ripe(tx: Tx, at: Market, now: datetime, limit: int) -> list[Unit]:
+    """The units that credit what has waited for a price."""
+    if at.rate is None:
+        return []
+    waiting = await store_onchain.ripe_deposits(tx, limit)
+    return [await _settle(tx, _exchanged(one, at.rate), at.price, now) for one in waiting]
+
+
+async def _ripen(tx: Tx, deposit: Deposit, at: Market, now: datetime) -> Unit | None:
+    """It is deep enough: booked now, unless it must be exchanged and cannot be."""
+    if deposit.asset is Asset.BTC or not deposit.credit_sats or deposit.rounds:
+        return await _settle(tx, deposit, at.price, now)
+    if at.rate is None:
+        await _set(tx, replace(deposit, state=DepositState.PENDING, ripe=True))
+        return None
+    return await _settle(tx, _exchanged(deposit, at.rate), at.price, now)
+
+
+def _exchanged(deposit: Deposit, rate: Rate) -> Deposit:
+    """With what it brings in dollars, for good. Too little for one cent counts at the mid price, which is one."""
+    credit = Msats.from_sats(deposit.credit_sats)
+    cents = rate.cents_bought(credit) or cents_of(credit, rate.price)
+    return replace(deposit, credit_cents=cents.n, fee_cents=_cents(deposit.fee_sats, rate.price))
+
+
+def _cents(sats: int, price: Price | None) -> int:
+    """For showing."""
+    return cents_of(Msats.from_sats(sats), price).n if price is not None else 0
 
 
 async def _set(tx: Tx, deposit: Deposit) -> None:
@@ -118,35 +165,33 @@ async def _tell(tx: Tx, deposit: Deposit) -> None:
         await tell(tx, row["topic"], row["keys"], **row["body"])
 
 
-async def _begin(tx: Tx, parts: Parts, output: Output, price: Price | None, now: datetime) -> Deposit:
+async def _begin(tx: Tx, parts: Parts, output: Output, at: Market, now: datetime) -> Deposit:
     """A deposit as it is first seen: whose it is, and what the bank will take of it."""
-    holder = None if output.owner is None else await _credited(tx, output.owner)
-    cents = cents_of(Msats.from_sats(output.sats), price).n if price is not None else 0
+    holder = None if output.owner is None else (await holders(tx, [output.owner])).get(output.owner)
     account_id = holder.account.id if holder else None
-    matter = Matter(output.sats, cents, account_id=account_id)
+    matter = Matter(output.sats, _cents(output.sats, at.price), account_id=account_id)
     fee = fee_of(parts.policy.fees, Network.ONCHAIN, Way.RECEIVE, matter).bank_sats
     kept = holder is None or output.sats < parts.policy.onchain_sats_min or output.sats <= fee
-    return Deposit(
+    made = Deposit(
         bytes.fromhex(output.txid), output.vout, new_id(), output.address, account_id,
         holder.wallet.id if holder else None, output.sats, 0 if kept else fee, 0 if kept else output.sats - fee,
         holder.account.display_currency if holder else None, DepositState.PENDING, 0, Msats(0), output.height,
         output.confirmations_needed, output.seen_at or now,
     )  # fmt: skip
-
-
-async def _credited(tx: Tx, wallet_id: UUID) -> Holder | None:
-    """Whoever a deposit to this wallet's address goes to: bitcoin for a dollar wallet goes to its neighbour."""
-    holder = (await holders(tx, [wallet_id])).get(wallet_id)
-    if holder is None or holder.wallet.asset is Asset.BTC:
-        return holder
-    beside = [one.id for one in await wallets_of(tx, holder.account.id) if one.asset is Asset.BTC]
-    return (await holders(tx, beside)).get(beside[0])
+    if kept or holder is None or holder.wallet.asset is Asset.BTC:
+        return made
+    return replace(
+        made,
+        asset=Asset.USD,
+        fee_cents=_cents(made.fee_sats, at.price),
+        credit_cents=_cents(made.credit_sats, at.price),
+    )
 
 
 async def _settle(tx: Tx, was: Deposit, price: Price | None, now: datetime) -> Unit:
-    deposit = replace(was, state=DepositState.SETTLED, rounds=was.rounds + 1)
+    deposit = replace(was, state=DepositState.SETTLED, rounds=was.rounds + 1, ripe=False)
     part, txn_id = books.shares(deposit), books.deposit_txn(deposit, "in")
-    await store_onchain.keep_deposit(tx, replace(deposit, owed=deposit.owed - part.owed), txn_id)
+    await store_onchain.keep_deposit(tx, replace(deposit, owed=deposit.owed - part.owed, owed_cents=0), txn_id)
     if not part.customer:
         return books.deposited(deposit, None, None, price, now)
     me, ledger_account = await _customer(tx, deposit)
@@ -156,7 +201,9 @@ async def _settle(tx: Tx, was: Deposit, price: Price | None, now: datetime) -> U
         BANK.ONCHAIN_BTC, ledger_account, to_account_id=me.account_id, to_wallet_id=me.wallet_id, price=price,
         bank_fee=fee,
     )  # fmt: skip
-    line = postings.statement_line(payment, me, None, Direction.RECEIVE, now, fee=fee)
+    if deposit.asset is Asset.USD:
+        payment = replace(payment, to_asset=Asset.USD, to_amount=deposit.credit_cents - deposit.owed_cents)
+    line = postings.statement_line(payment, me, None, Direction.RECEIVE, now, fee=deposit.fee_shown.n)
     return books.deposited(deposit, payment, _placed(line, deposit), price, now)
 
 
@@ -169,16 +216,26 @@ async def _reverse(tx: Tx, was: Deposit, price: Price | None, now: datetime) -> 
         await store_onchain.keep_deposit(tx, deposit, txn_id)
         return books.reversed_(deposit, Msats(0), None, None, price, now)
     me, ledger_account = await _customer(tx, deposit)
-    has = (await balances(tx, [ledger_account]))[ledger_account].available
+    has = max((await balances(tx, [ledger_account]))[ledger_account].available, 0)
     credit = Msats.from_sats(deposit.credit_sats)
-    taken = min(credit, Msats.from_sats(Msats(max(has, 0)).sats_floor))
-    await store_onchain.keep_deposit(tx, replace(deposit, owed=deposit.owed + credit - taken), txn_id)
+    if deposit.asset is Asset.BTC:
+        given: Msats | Cents = min(credit, Msats.from_sats(Msats(has).sats_floor))
+        taken, owed_cents = Msats(given.n), 0
+    else:
+        given = Cents(min(has, deposit.credit_cents))
+        taken = books.share_of(deposit, given)
+        owed_cents = deposit.credit_cents - (given.n if taken else 0)
+    await store_onchain.keep_deposit(
+        tx, replace(deposit, owed=deposit.owed + credit - taken, owed_cents=owed_cents), txn_id
+    )
     if not taken:
         return books.reversed_(deposit, taken, None, None, price, now)
     payment = Payment(
-        txn_id, Kind.ONCHAIN_REVERSED, State.PAID, Asset.BTC, taken.n, 0, ledger_account, BANK.ONCHAIN_BTC,
+        txn_id, Kind.ONCHAIN_REVERSED, State.PAID, given.asset, given.n, 0, ledger_account, BANK.ONCHAIN_BTC,
         me.account_id, me.wallet_id, memo=REVERSED, price=price,
     )  # fmt: skip
+    if isinstance(given, Cents):
+        payment = replace(payment, to_asset=Asset.BTC, to_amount=taken.n)
     line = postings.statement_line(payment, me, None, Direction.SEND, now, memo=REVERSED)
     return books.reversed_(deposit, taken, payment, _placed(line, deposit), price, now)
 

@@ -41,10 +41,10 @@ async def follow(parts: Parts) -> int:
             place = await store_onchain.place(tx)
         told = await parts.chain.events(place, BATCH)
         if not told:
-            return done
-        price = await parts.prices.latest()
+            return done + await _ripe(parts, place)
+        at = await deposits.market(parts)
         for run in runs(told):
-            if not await _book(parts, place, run, price):
+            if not await _book(parts, place, run, at):
                 return done  # somebody else follows too
             place = run[-1].seq
             done += len(run)
@@ -76,32 +76,49 @@ def _thing(event: ChainEvent) -> object:
     return event.transfer.transfer_id
 
 
-async def _book(parts: Parts, place: int, run: list[ChainEvent], price: Price | None) -> bool:
+async def _ripe(parts: Parts, place: int) -> int:
+    """Credit deposits that have waited for a price; how many. Under the same lock as the events."""
+    async with parts.db.reading() as tx:
+        waits = await store_onchain.ripe_deposits(tx, 1)
+    at = await deposits.market(parts) if waits else None
+    return await parts.db.again(lambda tx: _ripe_step(tx, parts, place, at)) if at is not None and at.rate else 0
+
+
+async def _ripe_step(tx: Tx, parts: Parts, place: int, at: deposits.Market) -> int:
+    if not await store_onchain.move_place(tx, place, place):
+        return 0
+    units = await deposits.take_ripe(tx, at, parts.clock.now(), BATCH)
+    for result in await apply_units(tx, parts.books.registry, units) if units else ():
+        assert result.ok, f"a deposit that waited cannot be booked: {result}"
+    return len(units)
+
+
+async def _book(parts: Parts, place: int, run: list[ChainEvent], at: deposits.Market) -> bool:
     """These events in one commit, or one by one where the books refuse some. False: they are booked already."""
     for attempt in range(TRIES):
         try:
-            return await parts.db.again(lambda tx: _step(tx, parts, place, run, price))
+            return await parts.db.again(lambda tx: _step(tx, parts, place, run, at))
         except NotBooked as error:
             if len(run) > 1:
-                return await _one_by_one(parts, place, run, price)
+                return await _one_by_one(parts, place, run, at)
             if error.result.code is not Code.FUNDS or attempt == TRIES - 1:  # else it was spent at this moment
                 raise
     raise AssertionError("unreachable")
 
 
-async def _one_by_one(parts: Parts, place: int, run: list[ChainEvent], price: Price | None) -> bool:
+async def _one_by_one(parts: Parts, place: int, run: list[ChainEvent], at: deposits.Market) -> bool:
     for event in run:
-        if not await _book(parts, place, [event], price):
+        if not await _book(parts, place, [event], at):
             return False
         place = event.seq
     return True
 
 
-async def _step(tx: Tx, parts: Parts, place: int, run: list[ChainEvent], price: Price | None) -> bool:
+async def _step(tx: Tx, parts: Parts, place: int, run: list[ChainEvent], at: deposits.Market) -> bool:
     """Rows of deposits and withdrawals are changed by nobody else, so they may be locked before the books'."""
     if not await store_onchain.move_place(tx, place, run[-1].seq):
         return False
-    found = [(event, await _take(tx, parts, event, price)) for event in run]
+    found = [(event, await _take(tx, parts, event, at)) for event in run]
     units = [(event, unit) for event, unit in found if unit is not None]
     if units:
         results = await apply_units(tx, parts.books.registry, [unit for _, unit in units])
@@ -111,13 +128,13 @@ async def _step(tx: Tx, parts: Parts, place: int, run: list[ChainEvent], price: 
     return True
 
 
-async def _take(tx: Tx, parts: Parts, event: ChainEvent, price: Price | None) -> Unit | None:
+async def _take(tx: Tx, parts: Parts, event: ChainEvent, at: deposits.Market) -> Unit | None:
     if event.output is not None:
-        return await deposits.take(tx, parts, event.kind, event.output, price)
+        return await deposits.take(tx, parts, event.kind, event.output, at)
     if event.payout is not None:
         return await withdrawals.take(tx, parts, event.kind, event.payout, event.seq)
     assert event.transfer is not None
-    return await _moved(tx, event.transfer, event.seq, price)
+    return await _moved(tx, event.transfer, event.seq, at.price)
 
 
 async def _moved(tx: Tx, news: TransferNews, seq: int, price: Price | None) -> Unit | None:

@@ -2,7 +2,8 @@
 
 ONCHAIN_BTC is the hot wallet as the books see it: what came in stands there as a negative balance. A customer pays
 the miners what was quoted; what the miners really took is booked against CHAIN_FEES_BTC when the transaction is
-broadcast, and again when it is replaced. Amounts of coins are satoshi.
+broadcast, and again when it is replaced. Amounts of coins are satoshi. Where a customer has dollars for it, these go
+to the dealer and the dealer moves the bitcoin.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from uuid import UUID
 
 from hazina.kernel.events import fact
 from hazina.kernel.ids import derived
-from hazina.kernel.money import Msats, Price
+from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
 from hazina.kernel.units import Claim, Row
 from hazina.ledger import BANK, Leg, Txn, Unit, hold, post_hold, transfer
 from hazina.payments.model import Deposit, Kind, Line, LineStatus, Payment, State, Withdrawal
 from hazina.payments.postings import (
     close_line,
     close_payment,
+    first_stop,
     give_back,
     hold_id,
     line_fact,
     line_row,
     outcome_facts,
     payment_row,
+    second_leg,
     settlement_id,
     state_claim,
 )
@@ -83,6 +86,11 @@ def shares(deposit: Deposit) -> Shares:
     return Shares(credit - owed, owed, Msats.from_sats(deposit.sats) - credit)
 
 
+def share_of(deposit: Deposit, cents: Cents) -> Msats:
+    """What part of a deposit's bitcoin ``cents`` of its dollars are, by the rate that it was exchanged at."""
+    return Msats(Msats.from_sats(deposit.credit_sats).n * cents.n // deposit.credit_cents)
+
+
 def deposited(deposit: Deposit, payment: Payment | None, line: Line | None, price: Price | None, now: datetime) -> Unit:
     """An output has enough confirmations. ``payment`` is of the customer's share, None when that is nothing.
     What the customer has had of this deposit before, and spent, is collected first."""
@@ -92,7 +100,7 @@ def deposited(deposit: Deposit, payment: Payment | None, line: Line | None, pric
     legs: list[Leg] = []
     rows: list[Row] = []
     if payment is not None and line is not None:
-        legs.append(transfer(BANK.ONCHAIN_BTC, payment.dst, part.customer))
+        legs += [transfer(BANK.ONCHAIN_BTC, first_stop(payment), part.customer), *second_leg(payment)]
         rows += [payment_row(payment, now, None), line_row(line), line_fact(line)]
     if part.owed:
         legs.append(transfer(BANK.ONCHAIN_BTC, BANK.REVERSED_BTC, part.owed))
@@ -116,7 +124,7 @@ def reversed_(
     legs: list[Leg] = []
     rows: list[Row] = []
     if payment is not None and line is not None:
-        legs.append(transfer(payment.src, BANK.ONCHAIN_BTC, taken))
+        legs += [transfer(payment.src, first_stop(payment), payment.given), *second_leg(payment)]
         rows += [payment_row(payment, now, None), line_row(line), line_fact(line)]
     if credit > taken:
         legs.append(transfer(BANK.REVERSED_BTC, BANK.ONCHAIN_BTC, credit - taken))
@@ -135,7 +143,7 @@ def withdraw(
     payment: Payment, withdrawal: Withdrawal, line: Line, payout: Row, claims: Sequence[Claim], now: datetime
 ) -> Unit:
     """Amount and fees are held and the payout is queued, in one commit."""
-    whole = Msats(payment.amount + payment.fee_max)
+    whole = amount_of(payment.asset, payment.amount + payment.fee_max)
     queued = {
         "payment_id": str(payment.id),
         "address": withdrawal.address,
@@ -144,7 +152,12 @@ def withdraw(
     }
     return Unit(
         id=payment.id,
-        txn=Txn(payment.id, payment.kind, (hold(payment.src, payment.dst, whole, hold_id(payment.id)),), payment.price),
+        txn=Txn(
+            payment.id,
+            payment.kind,
+            (hold(payment.src, first_stop(payment), whole, hold_id(payment.id)),),
+            payment.price,
+        ),
         claims=tuple(claims),
         rows=(
             payment_row(payment, now, NEVER),
@@ -196,11 +209,14 @@ def settle_onchain(payment: Payment, withdrawal: Withdrawal, share_sats: int, no
     """The payout has its confirmations: the hold becomes amount and miners' fee, as quoted, and the bank's fee. Where
     another version of its transaction was mined than the last that was told, its fee is booked too."""
     assert payment.kind is Kind.ONCHAIN_OUT
-    own = Msats(payment.bank_fee)
-    spent = Msats(payment.amount + payment.fee_max) - own
-    legs = [post_hold(payment.src, payment.dst, spent, hold_id(payment.id))]
-    if own:
-        legs.append(transfer(payment.src, BANK.FEES_BTC, own))
+    spent = amount_of(payment.asset, payment.amount + payment.fee_max - payment.bank_fee)
+    legs = [post_hold(payment.src, first_stop(payment), spent, hold_id(payment.id))]
+    if payment.bank_fee:
+        earned = BANK.FEES_BTC if payment.asset is Asset.BTC else BANK.FEES_USD
+        legs.append(transfer(payment.src, earned, amount_of(payment.asset, payment.bank_fee)))
+    if payment.exchanged:
+        miner = Msats.from_sats(withdrawal.miner_sats)
+        legs.append(transfer(BANK.DEALER_BTC, payment.dst, Msats(payment.gets.n) + miner))
     legs += _fee_legs(withdrawal.share_sats, share_sats)
     unit_id = settlement_id(payment.id)
     return Unit(

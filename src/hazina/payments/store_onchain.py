@@ -4,12 +4,13 @@ events changes them, under the lock of its own place."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from hazina.kernel.db import Tx
-from hazina.kernel.money import MSAT_PER_SAT, Msats
+from hazina.kernel.money import MSAT_PER_SAT, Asset, Cents, Msats
 from hazina.ledger import BANK, balance_at, balances
 from hazina.payments.model import Deposit, DepositState, OnchainFee, Payment, Withdrawal
 
@@ -43,14 +44,14 @@ async def move_place(tx: Tx, was: int, to: int) -> bool:
 
 _DEPOSIT: LiteralString = """
 select txid, vout, id, address, account_id, wallet_id, sats, fee_sats, credit_sats, display_currency, state, rounds,
-    owed_msat, height, confirmations_needed, seen_at
+    owed_msat, height, confirmations_needed, seen_at, asset, fee_cents, credit_cents, owed_cents, ripe
 from deposit
 """
 
 
 def _deposit(*r: Any) -> Deposit:
     v = [*r]
-    v[10], v[12] = DepositState(r[10]), Msats(r[12])
+    v[10], v[12], v[16] = DepositState(r[10]), Msats(r[12]), Asset(r[16])
     return Deposit(*v)
 
 
@@ -62,9 +63,9 @@ async def add_deposit(tx: Tx, new: Deposit) -> None:
     await tx.execute(
         """
         insert into deposit (txid, vout, id, address, account_id, wallet_id, sats, fee_sats, credit_sats,
-            display_currency, state, height, confirmations_needed, seen_at)
+            display_currency, state, height, confirmations_needed, seen_at, asset, fee_cents, credit_cents)
         values (%(txid)s, %(vout)s, %(id)s, %(address)s, %(account)s, %(wallet)s, %(sats)s, %(fee)s, %(credit)s,
-            %(currency)s, %(state)s, %(height)s, %(needed)s, %(seen)s)
+            %(currency)s, %(state)s, %(height)s, %(needed)s, %(seen)s, %(asset)s, %(fee_cents)s, %(credit_cents)s)
         """,
         {
             "txid": new.txid,
@@ -81,6 +82,9 @@ async def add_deposit(tx: Tx, new: Deposit) -> None:
             "height": new.height,
             "needed": new.confirmations_needed,
             "seen": new.seen_at,
+            "asset": new.asset,
+            "fee_cents": new.fee_cents,
+            "credit_cents": new.credit_cents,
         },
     )
 
@@ -90,6 +94,7 @@ async def keep_deposit(tx: Tx, now: Deposit, txn_id: UUID | None = None) -> None
     await tx.execute(
         """
         update deposit set state = %(state)s, rounds = %(rounds)s, owed_msat = %(owed)s, height = %(height)s,
+            fee_cents = %(fee_cents)s, credit_cents = %(cents)s, owed_cents = %(owed_cents)s, ripe = %(ripe)s,
             txns = array_remove(txns || %(txn)s::uuid, null)
         where txid = %(txid)s and vout = %(vout)s
         """,
@@ -100,9 +105,18 @@ async def keep_deposit(tx: Tx, now: Deposit, txn_id: UUID | None = None) -> None
             "rounds": now.rounds,
             "owed": now.owed.n,
             "height": now.height,
+            "fee_cents": now.fee_cents,
+            "cents": now.credit_cents,
+            "owed_cents": now.owed_cents,
+            "ripe": now.ripe,
             "txn": txn_id,
         },
     )
+
+
+async def ripe_deposits(tx: Tx, limit: int) -> list[Deposit]:
+    """Deep enough, and waiting for a price; the first that was seen first."""
+    return await tx.rows(_deposit, _DEPOSIT + " where ripe order by seen_at, id limit %(limit)s", {"limit": limit})
 
 
 async def pending_deposits(
@@ -179,35 +193,53 @@ async def unplace_withdrawal(tx: Tx, payment: Payment, share_sats: int, txn_id: 
 # --- quotes -------------------------------------------------------------------------------------------
 
 
-async def keep_fee(
-    tx: Tx, wallet_id: UUID, address: str, sats: int, speed: str, fee: OnchainFee, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class QuotedFor:
+    """What exactly a fee is quoted for. ``amount``: as it was asked for, in either asset."""
+
+    wallet_id: UUID
+    address: str
+    amount: Msats | Cents
+    speed: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        sats, cents = (self.amount.sats_floor, 0) if isinstance(self.amount, Msats) else (0, self.amount.n)
+        return {
+            "wallet": self.wallet_id, "address": self.address, "sats": sats, "cents": cents, "speed": self.speed,
+        }  # fmt: skip
+
+
+async def keep_fee(tx: Tx, asked: QuotedFor, fee: OnchainFee, now: datetime) -> None:
     await tx.execute(
         """
-        insert into chain_quote (wallet_id, address, sats, speed, miner_sats, bank_sats, at)
-        values (%(wallet)s, %(address)s, %(sats)s, %(speed)s, %(miner)s, %(bank)s, %(now)s)
-        on conflict (wallet_id, address, sats, speed) do update
-            set miner_sats = excluded.miner_sats, bank_sats = excluded.bank_sats, at = excluded.at
+        insert into chain_quote (wallet_id, address, sats, cents, speed, miner_sats, bank_sats, miner_cents,
+            bank_cents, at)
+        values (%(wallet)s, %(address)s, %(sats)s, %(cents)s, %(speed)s, %(miner)s, %(bank)s, %(miner_cents)s,
+            %(bank_cents)s, %(now)s)
+        on conflict (wallet_id, address, sats, cents, speed) do update
+            set miner_sats = excluded.miner_sats, bank_sats = excluded.bank_sats, miner_cents = excluded.miner_cents,
+                bank_cents = excluded.bank_cents, at = excluded.at
         """,
         {
-            "wallet": wallet_id,
-            "address": address,
-            "sats": sats,
-            "speed": speed,
+            **asked.values,
             "miner": fee.miner_sats,
             "bank": fee.bank_sats,
+            "miner_cents": fee.miner_cents,
+            "bank_cents": fee.bank_cents,
             "now": now,
         },
     )
 
 
-async def kept_fee(tx: Tx, wallet_id: UUID, address: str, sats: int, speed: str) -> tuple[OnchainFee, datetime] | None:
+async def kept_fee(tx: Tx, asked: QuotedFor) -> tuple[OnchainFee, datetime] | None:
     """What was last quoted for exactly this, and when."""
     return await tx.one(
-        lambda miner, bank, at: (OnchainFee(miner, bank), at),
-        """select miner_sats, bank_sats, at from chain_quote where wallet_id = %(wallet)s and address = %(address)s
-        and sats = %(sats)s and speed = %(speed)s""",
-        {"wallet": wallet_id, "address": address, "sats": sats, "speed": speed},
+        lambda *row: (OnchainFee(*row[:4]), row[4]),
+        """select miner_sats, bank_sats, miner_cents, bank_cents, at from chain_quote
+        where wallet_id = %(wallet)s and address = %(address)s and sats = %(sats)s and cents = %(cents)s
+            and speed = %(speed)s""",
+        asked.values,
     )
 
 

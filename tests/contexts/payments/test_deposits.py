@@ -15,7 +15,6 @@ import pytest
 from tests.contexts.payments.coins import FEE, Coins, rows
 from tests.contexts.whole import Person
 
-from hazina import payments
 from hazina.chain import EventKind, OnchainUnavailable, PayoutNews, TransferNews
 from hazina.kernel.addresses import segwit
 from hazina.kernel.bolt11 import Network
@@ -217,25 +216,13 @@ async def test_the_banks_own_coins_move_between_its_wallets(coins: Coins) -> Non
     await coins.proven()
 
 
-async def test_what_comes_for_a_dollar_wallet_goes_to_the_bitcoin_wallet_beside_it(coins: Coins, anna: Person) -> None:
-    """No such address is given out; should one ever be paid, the money has an owner."""
-    output = replace(coins.output(anna, 50_000), owner=anna.usd.id)
-    await coins.book(EventKind.OUTPUT_SEEN, output)
-    assert [one.wallet_id for one in await coins.pending(anna)] == [anna.btc.id]
-    await coins.settle(output)
-    assert await anna.sats() == (50_000 - FEE, 0)
-    await coins.proven()
-
-
 async def test_what_comes_for_nobody_known_is_the_banks(coins: Coins, anna: Person) -> None:
     await coins.settle(replace(coins.output(anna, 50_000), owner=uuid4()))
     assert (await anna.sats(), await coins.own(BANK.OWN_BTC)) == ((0, 0), 50_000)
     await coins.proven()
 
 
-async def test_an_address_is_only_for_bitcoin_and_needs_a_node(coins: Coins, anna: Person) -> None:
-    with pytest.raises(payments.ExchangeUnavailable):
-        await coins.payments.address(anna.caller, anna.usd.id)
+async def test_an_address_needs_a_node(coins: Coins, anna: Person) -> None:
     with pytest.raises(OnchainUnavailable):
         await coins.whole.bank.payments.address(anna.caller, anna.btc.id)
 

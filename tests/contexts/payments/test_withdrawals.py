@@ -18,11 +18,10 @@ from hazina.chain import EventKind, PayoutNews, Speed
 from hazina.kernel.addresses import segwit
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.errors import InvalidInput, Refusal
-from hazina.kernel.money import Cents, Msats
+from hazina.kernel.money import Msats
 from hazina.ledger import BANK
 from hazina.payments import (
     DustAmount,
-    ExchangeUnavailable,
     FeeTooHigh,
     InsufficientBalance,
     LimitExceeded,
@@ -32,7 +31,7 @@ from hazina.payments import (
     SendOnchain,
     Sent,
 )
-from hazina.payments.withdrawals import read_destination
+from hazina.payments.costs import read_destination
 from hazina.safety import Rail, SafeMode
 
 BANK_FEE = 5_000  # Blink's, up to a million satoshi
@@ -350,12 +349,9 @@ async def test_onc_09_a_tiny_amount_with_a_huge_fee_is_refused(coins: Coins, ric
     assert await coins.payouts() == []
 
 
-async def test_dust_and_dollars_are_refused(coins: Coins, rich: Person) -> None:
+async def test_dust_is_refused(coins: Coins, rich: Person) -> None:
     with pytest.raises(DustAmount):
         await coins.payments.send_onchain(rich.caller, order(rich, outside(), 4_999))
-    await coins.whole.bank.payments.issue_dollars(rich.usd.id, Cents(10_000), None)
-    with pytest.raises(ExchangeUnavailable):
-        await coins.payments.send_onchain(rich.caller, replace(order(rich, outside(), 6_000), wallet_id=rich.usd.id))
 
 
 async def test_every_speed_has_its_queue(coins: Coins, rich: Person) -> None:
