@@ -1,0 +1,150 @@
+"""Paying to a Lightning Address or an LNURL: ask the other side for an invoice, look hard at it, pay it as any other.
+
+What the customer orders is an address and an amount; what is paid is an invoice that a stranger gave. So the invoice
+of an order with an idempotency key is kept before it is paid: asked again, the same order pays the same invoice and
+no second one. An order that waits for a second proof keeps its invoice as well, as the proof is bound to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import structlog
+
+from hazina.access import Caller, fingerprint
+from hazina.identity import StepUpRequired
+from hazina.kernel import lnurl
+from hazina.kernel.errors import Refusal
+from hazina.kernel.money import Asset, Msats
+from hazina.links import store
+from hazina.links.common import Parts
+from hazina.links.errors import AmountOutOfRange, LnurlFailed, LnurlUnreadable
+from hazina.links.model import STRANGER_RATE, PayRequest, read_invoice, read_name, read_pay_request
+from hazina.links.ports import ServiceRefused, ServiceSilent
+from hazina.payments import KeyReused, SendInternal, SendInvoice, Sent
+
+log = structlog.get_logger("hazina.links")
+
+KEPT = timedelta(days=7)
+"""As long as idempotency keys are."""
+PATHS = ("/.well-known/lnurlp/", "/lnurlp/")
+
+
+@dataclass(frozen=True, slots=True)
+class PayTo:
+    """``text``: a Lightning Address, or an LNURL in any of its forms. ``key``: idempotency key of the asker."""
+
+    wallet_id: UUID
+    text: str
+    amount: Msats
+    key: str | None = None
+
+    def fingerprint(self) -> str:
+        return fingerprint(wallet=self.wallet_id, to=self.text.strip().lower(), amount=self.amount.n)
+
+
+async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
+    """Raises LnurlUnreadable, LnurlFailed, AmountOutOfRange, TooManyRequests, and what payments raise."""
+    url = _read(order.text)
+    if (name := _own_name(parts, url)) is not None:
+        return await _inside(parts, caller, order, name)
+    row = f"key:{order.key}" if order.key is not None else f"again:{order.fingerprint()}"
+    async with parts.db.reading() as tx:
+        given = await store.given(tx, caller.account_id, row, parts.clock.now())
+    if given is None:
+        given = await _ask(parts, caller, order, url, row)
+    if given.fingerprint != order.fingerprint():
+        raise KeyReused()
+    wanted = SendInvoice(order.wallet_id, given.payment_request, memo=_memo(order.text), key=order.key)
+    if order.key is not None:
+        return await parts.payments.send_invoice(caller, wanted)
+    try:
+        return await _once(parts, caller, wanted, row)
+    except StepUpRequired:
+        until = parts.clock.now() + timedelta(minutes=10)
+        async with parts.db.transaction() as tx:
+            await store.keep_given(tx, caller.account_id, row, given, parts.clock.now(), until)
+        raise
+
+
+async def _once(parts: Parts, caller: Caller, wanted: SendInvoice, row: str) -> Sent:
+    """Whatever comes of it, but for the wish of a second proof: the next order asks for an invoice of its own."""
+    try:
+        sent = await parts.payments.send_invoice(caller, wanted)
+    except StepUpRequired:
+        raise
+    except Refusal:
+        await _forget(parts, caller, row)
+        raise
+    await _forget(parts, caller, row)
+    return sent
+
+
+async def _forget(parts: Parts, caller: Caller, row: str) -> None:
+    async with parts.db.transaction() as tx:
+        await store.forget_given(tx, caller.account_id, row)
+
+
+def _read(text: str) -> str:
+    try:
+        return lnurl.read(text)
+    except lnurl.NoLnurl:
+        raise LnurlUnreadable from None
+
+
+def _memo(text: str) -> str | None:
+    """The address that was paid to; an LNURL says nothing to people."""
+    try:
+        return str(lnurl.read_address(text.strip()))
+    except lnurl.NoLnurl:
+        return None
+
+
+def _own_name(parts: Parts, url: str) -> str | None:
+    """The customer that the address names, where it is one of this bank: no way leads over the outside then."""
+    there = urlsplit(url)
+    if not parts.places.ours(there.netloc):
+        return None
+    for path in PATHS:
+        name = unquote(there.path.removeprefix(path))
+        if there.path.startswith(path) and name and "/" not in name:
+            return name
+    raise LnurlFailed("This address of the bank is not one to pay to. Nothing was moved.")
+
+
+async def _inside(parts: Parts, caller: Caller, order: PayTo, name: str) -> Sent:
+    payee = await parts.accounts.default_wallet(read_name(name).whom, Asset.BTC)
+    wanted = SendInternal(order.wallet_id, payee.id, order.amount, key=order.key)
+    return await parts.payments.send_internal(caller, wanted)
+
+
+async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str, row: str) -> store.Given:
+    """An invoice that may be paid, from the other side."""
+    now = await parts.within((STRANGER_RATE, f"account:{caller.account_id}"))
+    try:
+        asked = read_pay_request(await parts.services.ask(url))
+        _within(asked, order.amount)
+        answer = await parts.services.ask(asked.callback, {"amount": str(order.amount.n)})
+    except ServiceSilent as error:
+        log.info("lnurl_silent", why=str(error)[:200])
+        raise LnurlFailed("The recipient's service does not answer. Nothing was moved.") from None
+    except ServiceRefused as error:
+        raise LnurlFailed(f"The recipient's service says: {str(error)[:200]} Nothing was moved.") from None
+    text = read_invoice(answer, asked, order.amount, parts.network)
+    given = store.Given(order.fingerprint(), text)
+    if order.key is None:
+        return given
+    async with parts.db.transaction() as tx:
+        return await store.keep_given(tx, caller.account_id, row, given, now, now + KEPT)
+
+
+def _within(asked: PayRequest, amount: Msats) -> None:
+    """Raises AmountOutOfRange."""
+    if not asked.least.n <= amount.n <= asked.most.n:
+        raise AmountOutOfRange(
+            f"This recipient takes from {asked.least.sats_ceil:,} to {asked.most.sats_floor:,} sat at a time."
+            " Nothing was moved."
+        )

@@ -1,0 +1,105 @@
+"""The verbs of links."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from hazina.access import Caller, require_person
+from hazina.kernel.errors import InvalidInput
+from hazina.links import drawing, paying, receiving, store, zapping
+from hazina.links.common import SIGNER, Parts
+from hazina.links.model import SHOWN_MAX, NewWithdrawLink, Offer, Place, WithdrawLink, clean
+from hazina.links.paying import PayTo
+from hazina.links.receiving import Asked
+from hazina.payments import Invoice, InvoiceStatus, Sent
+
+ZAPS_KEPT = timedelta(days=7)
+
+
+class Links:
+    """The door of links."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def place(self, host: str | None) -> Place:
+        """The bank's address that a request names by its host, or the bank's own."""
+        return self.parts.places.at(host)
+
+    # -- being paid by name ---------------------------------------------------------------------
+
+    async def offer(self, name: str, place: Place, amount: str | None = None, currency: str | None = None) -> Offer:
+        """What paying to a customer's name or phone takes."""
+        return await receiving.offer(self.parts, name, place, amount, currency)
+
+    async def invoice(self, name: str, place: Place, asked: Asked, ip: str | None) -> tuple[Invoice, str | None]:
+        """An invoice for that, and what the recipient wants said once it is paid."""
+        return await receiving.invoice(self.parts, name, place, asked, ip)
+
+    async def status(self, payment_hash: bytes) -> InvoiceStatus:
+        return await receiving.status(self.parts, payment_hash)
+
+    async def success_message(self, caller: Caller) -> str | None:
+        async with self.parts.db.reading() as tx:
+            return await store.success_message(tx, caller.account_id)
+
+    async def set_success_message(self, caller: Caller, message: str | None) -> None:
+        """What wallets show whoever has paid. Raises InvalidInput, NotAuthorized."""
+        require_person(caller)
+        text = clean(message or "").strip() or None
+        if text is not None and len(text) > SHOWN_MAX:
+            raise InvalidInput(f"The message has at most {SHOWN_MAX} characters.")
+        async with self.parts.db.transaction() as tx:
+            await store.set_success_message(tx, caller.account_id, text)
+
+    # -- paying ---------------------------------------------------------------------------------
+
+    async def pay(self, caller: Caller, order: PayTo) -> Sent:
+        """To a Lightning Address or an LNURL."""
+        return await paying.pay(self.parts, caller, order)
+
+    # -- withdraw links -------------------------------------------------------------------------
+
+    async def make_withdraw_link(self, caller: Caller, wish: NewWithdrawLink) -> tuple[WithdrawLink, str]:
+        return await drawing.make(self.parts, caller, wish)
+
+    async def withdraw_links(self, caller: Caller) -> list[WithdrawLink]:
+        return await drawing.mine(self.parts, caller)
+
+    async def end_withdraw_link(self, caller: Caller, link_id: UUID) -> None:
+        await drawing.end(self.parts, caller, link_id)
+
+    async def withdraw_terms(self, code: str, ip: str | None) -> tuple[WithdrawLink, bytes]:
+        return await drawing.terms(self.parts, code, ip)
+
+    async def take(self, code: str, k1: str, payment_request: str, ip: str | None) -> None:
+        await drawing.take(self.parts, code, k1, payment_request, ip)
+
+    async def redeem(self, caller: Caller, wallet_id: UUID, text: str, sats: int | None = None) -> Invoice:
+        """Take money by somebody else's link."""
+        return await drawing.redeem(self.parts, caller, wallet_id, text, sats)
+
+    async def hand_over(self, text: str, payment_request: str, ip: str | None) -> None:
+        await drawing.hand_over(self.parts, text, payment_request, ip)
+
+    # -- background -----------------------------------------------------------------------------
+
+    async def settle_uses(self) -> None:
+        await drawing.settle_uses(self.parts)
+
+    async def tell_zaps(self) -> None:
+        await zapping.round_of_zaps(self.parts)
+
+    async def sweep(self) -> None:
+        now = self.parts.clock.now()
+        async with self.parts.db.transaction() as tx:
+            await store.sweep(tx, now, now - ZAPS_KEPT)
+
+    async def reseal(self) -> None:
+        """Bring what an older key of the bank seals under the active one."""
+        async with self.parts.db.transaction() as tx:
+            if (sealed := await store.secret(tx, SIGNER)) is not None:
+                await store.change_secret(
+                    tx, SIGNER, self.parts.keys.seal(SIGNER, self.parts.keys.open(SIGNER, sealed))
+                )
