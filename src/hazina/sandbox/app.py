@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import captcha, control, faults, feeds, receiver, smtp, twilio
+from hazina.sandbox import captcha, control, faults, feeds, okx_wire, receiver, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
@@ -69,9 +69,13 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
             Route("/hooks/{name}", _receiver(world), methods=["POST"]),
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
             Route("/twilio/v2/PhoneNumbers/{phone}", _Lookup(world)),
+            *okx_wire.routes(world),
             *(Route(path, captcha.Server(world, call), methods=["GET", "POST"]) for path, call in captcha.PATHS),
             *feeds.routes(world),
-            *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in CONTROL),
+            *(
+                Route(f"/sandbox/api{path}", answering(world, act), methods=[method])
+                for method, path, act in (*CONTROL, *okx_wire.CONTROL)
+            ),
             Route("/livez", _alive),
         ],
         lifespan=lambda _: _sweeping(world),

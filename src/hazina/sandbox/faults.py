@@ -28,6 +28,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "rates": ("rates",),
     "smtp": ("data",),
     "captcha": ("status", "register", "verify"),
+    "okx": (
+        "config", "instruments", "mark", "balance", "positions", "bills", "funding", "order.place", "order",
+        "order.cancel", "transfer", "transfer.state", "currencies", "deposit.address", "deposits", "withdraw",
+        "withdrawals",
+    ),
 }  # fmt: skip
 STREAMS = ("send", "track", "payments.subscribe", "invoice.subscribe", "invoices.subscribe")
 

@@ -56,6 +56,11 @@ CREATE INDEX IF NOT EXISTS mail_recipient ON mail (recipient, id);
 CREATE TABLE IF NOT EXISTS hooks (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
+-- what the exchange keeps: orders, bills, transfers, deposits, withdrawals; one row of numbers for all
+CREATE TABLE IF NOT EXISTS okx (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS okx_name ON okx (kind, name);
 CREATE TABLE IF NOT EXISTS captchas (token TEXT PRIMARY KEY, used_at REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, call TEXT NOT NULL, action TEXT NOT NULL, seconds REAL,
