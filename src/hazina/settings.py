@@ -197,6 +197,13 @@ class Identity(Section):
     """Adding or removing a way to log in needs one, by level."""
 
 
+class MobileApp(Section):
+    """Builds of an app of the bank's own: an older one than ``min`` is told to update before anything else."""
+
+    min: int = Field(0, ge=0)
+    current: int = Field(0, ge=0)
+
+
 class PriceFeed(Section):
     """An exchange that says what a bitcoin costs: kraken, coinbase, bitstamp, bitfinex, okx."""
 
@@ -342,6 +349,12 @@ class Settings(Section):
     """The same."""
     identity: Identity = Identity.model_validate({})
     fees: Fees = Fees.model_validate({})
+    mobile: dict[Literal["android", "ios"], MobileApp] = Field(default_factory=dict)
+    """Apps of the bank's own in the stores, by platform."""
+    sweep_merchants: bool = False
+    """Take merchants off the map that had no transaction for half a year."""
+    commit: str | None = None
+    """Of the source that this program was built from, as it is told to anyone who asks."""
 
     outward_loopback: bool | None = None
     """Addresses that strangers give (LNURL services, webhook receivers) may be on this machine, over plain http

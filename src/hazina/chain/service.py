@@ -99,6 +99,12 @@ class Chain:
         async with self.parts.db.reading() as tx:
             return await store.standing(tx)
 
+    async def tip(self) -> tuple[int, str] | None:
+        """Height and hash of the newest block that was taken in; None before the first."""
+        async with self.parts.db.reading() as tx:
+            found = await store.cursor(tx)
+        return None if found is None else (found.height, found.hash)
+
     async def trouble(self) -> str | None:
         """What keeps deposits from being seen, for operators; None when all is well."""
         found = await self.standing()

@@ -10,6 +10,7 @@ an amount with a fraction is refused, where Blink cuts the fraction off.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from typing import Any
 from uuid import UUID
 
 from ariadne import ScalarType
+from babel import Locale
 
+from hazina.accounts import Category
 from hazina.identity import InvalidPhone, parse_phone
 from hazina.identity.factors import InvalidEmail, parse_email
 from hazina.kernel.money import Cents, Msats
@@ -28,8 +31,12 @@ AMOUNT_MAX = 10**13
 """Sats or cents: more than all bitcoin."""
 MEMO_BYTES_MAX = 639  # BOLT 11: a tagged field holds 1,023 groups of five bits
 URL_CHARS_MAX = 2_048
+SAFE_INT_MAX = 2**53 - 1
+SECONDS_MAX = 10**12
+FEEDBACK_CHARS_MAX = 1_024
 INVOICE_CHARS_MAX = 7_089  # what one QR code holds; BOLT 11 sets no limit of its own
 
+_LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}))?", re.IGNORECASE | re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX32 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
@@ -43,6 +50,12 @@ _TOKEN = re.compile(r"[0-9A-Za-z_.-]{32}|[0-9A-Za-z_.-]{39}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3,4}", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE | re.ASCII)
 _OPAQUE = re.compile(r"[\x21-\x7e]{1,100}")
+_MAJOR_AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,10})?", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.IGNORECASE | re.ASCII)
+_ALIAS = re.compile(r"[^\W\d_](?:[^\W\d_]|[ -]){3,99}")
+_LN_ADDRESS = re.compile(
+    r"[0-9a-z_.+-]{1,64}@(?:[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?\.)+[a-z][0-9a-z-]{1,62}", re.ASCII
+)
 _ADDRESS = re.compile(r"[0-9a-z]{14,100}", re.IGNORECASE)
 
 
@@ -152,6 +165,64 @@ def currency(value: Any) -> str:
     return _text(value, _CURRENCY, "has 3 or 4 letters").upper()
 
 
+def alias(value: Any) -> str:
+    return _text(value, _ALIAS, "has a letter first, then at least three letters, blanks or hyphens")
+
+
+def contact_handle(value: Any) -> str:
+    """In lower case: a username, or an address elsewhere."""
+    text = value.lower() if isinstance(value, str) and len(value) <= 255 else ""
+    if not (_USERNAME.fullmatch(text) or _LN_ADDRESS.fullmatch(text)):
+        raise ValueError("is neither a username nor a Lightning Address")
+    return text
+
+
+def feedback(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > FEEDBACK_CHARS_MAX:
+        raise ValueError(f"is text of at most {FEEDBACK_CHARS_MAX} characters")
+    return value
+
+
+def category(value: Any) -> Category:
+    try:
+        return Category(value)
+    except ValueError:
+        raise ValueError("is no category of notifications") from None
+
+
+@functools.cache
+def _languages() -> frozenset[str]:
+    """What CLDR has names for: en, es-SV, zh-Hans and the like."""
+    known = Locale("en")
+    return frozenset({*known.languages, *(f"/{one}" for one in known.territories), *known.scripts})
+
+
+def language(value: Any) -> str:
+    """A tag in its usual spelling; empty and DEFAULT: not chosen."""
+    if value in ("", "DEFAULT"):
+        return ""
+    if not isinstance(value, str) or not (read := _LANGUAGE.fullmatch(value)):
+        raise ValueError("is no language")
+    spelled = read[1].lower(), (read[2] or "").title(), (read[3] or "").upper()
+    known = _languages()
+    parts = (spelled[0], *([spelled[1]] if spelled[1] else []), *([f"/{spelled[2]}"] if spelled[2] else []))
+    if not known.issuperset(parts):
+        raise ValueError("is no language")
+    return "-".join(part for part in spelled if part)
+
+
+def safe_integer(value: Any) -> int:
+    if type(value) is not int or abs(value) > SAFE_INT_MAX:
+        raise ValueError("must be a whole number that a double holds")
+    return value
+
+
+def signed_amount(value: Any) -> int:
+    if type(value) is not int or abs(value) > AMOUNT_MAX:
+        raise ValueError("must be a whole number")
+    return value
+
+
 def seconds_of(value: datetime) -> int:
     return math.floor(value.timestamp())
 
@@ -177,10 +248,10 @@ def _scalar(name: str, parse: Callable[[Any], Any], show: Callable[[Any], Any] =
 SCALARS = (
     _scalar("SatAmount", sat_amount),
     _scalar("CentAmount", cent_amount),
-    _scalar("SignedAmount", _output_only),
-    _scalar("SignedDisplayMajorAmount", _output_only),
-    _scalar("SafeInt", _output_only),
-    _scalar("Seconds", _output_only),
+    _scalar("SignedAmount", signed_amount),
+    _scalar("SignedDisplayMajorAmount", lambda v: _text(v, _MAJOR_AMOUNT, "is not an amount")),
+    _scalar("SafeInt", safe_integer),
+    _scalar("Seconds", lambda v: _integer(v, SECONDS_MAX)),
     _scalar("Minutes", whole_minutes),
     _scalar("Timestamp", _output_only, seconds_of),
     _scalar("WalletId", wallet_id, str),
@@ -194,9 +265,15 @@ SCALARS = (
     _scalar("TotpRegistrationId", lambda v: str(wallet_id(v))),
     _scalar("TotpSecret", _output_only),
     _scalar("TelegramPassportNonce", lambda v: str(wallet_id(v))),
-    _scalar("Language", _output_only),
+    _scalar("Language", language),
     _scalar("DisplayCurrency", currency),
-    _scalar("CountryCode", _output_only),
+    _scalar("ContactAlias", alias),
+    _scalar("ContactDisplayName", alias),
+    _scalar("ContactHandle", contact_handle),
+    _scalar("ContactId", wallet_id, str),
+    _scalar("Feedback", feedback),
+    _scalar("NotificationCategory", category, lambda v: v.value if isinstance(v, Category) else v),
+    _scalar("CountryCode", lambda v: _text(v, _COUNTRY, "has two letters").upper()),
     _scalar("Memo", memo),
     _scalar("LnPaymentRequest", payment_request),
     _scalar("PaymentHash", hash32, hexadecimal),

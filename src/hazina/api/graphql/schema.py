@@ -12,9 +12,12 @@ from hazina.api.graphql.public import (
     accounts,
     api_keys,
     callbacks,
+    contacts,
+    custody,
     factors,
     globals,
     invoices,
+    notifications,
     onchain,
     payments,
     prices,
@@ -40,6 +43,9 @@ NOUNS = (
     globals,
     subscriptions,
     callbacks,
+    contacts,
+    notifications,
+    custody,
 )
 
 

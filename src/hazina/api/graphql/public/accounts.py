@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 from uuid import UUID
 
-from ariadne import EnumType, InterfaceType, ObjectType, QueryType
+from ariadne import EnumType, InterfaceType, MutationType, ObjectType, QueryType
 
+from hazina.access import Caller, Scope
 from hazina.accounts import Level, Limit, Wallet, wallets_of
+from hazina.api import statement_csv
 from hazina.api.graphql.connections import connection, page_of, wanted_wallets
 from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.public.invoices import invoice_cursor
 from hazina.api.graphql.public.prices import realtime_price
-from hazina.api.graphql.public.transactions import line_cursor
-from hazina.api.graphql.verbs import question
+from hazina.api.graphql.public.transactions import line_cursor, rate_of
+from hazina.api.graphql.verbs import Payload, question, verb
+from hazina.kernel import rates
+from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.money import Asset
 from hazina.ledger import balances
 from hazina.payments import Line
 
-query, account, public_wallet = QueryType(), InterfaceType("Account"), ObjectType("PublicWallet")
-limit = InterfaceType("AccountLimit")
+query, mutation, account = QueryType(), MutationType(), InterfaceType("Account")
+public_wallet, limit = ObjectType("PublicWallet"), InterfaceType("AccountLimit")
+CSV_RATE = rates.Rate("csv", points=20, window_s=3_600, block_s=600)
+"""Of one account: each reads its whole history."""
 account.set_type_resolver(lambda *_: "ConsumerAccount")
 limit.set_type_resolver(lambda *_: "OneDayAccountLimit")
 
@@ -27,7 +34,8 @@ limit.set_type_resolver(lambda *_: "OneDayAccountLimit")
 @query.field("accountDefaultWallet")
 @question
 async def default_wallet(_: Any, context: Context, username: str, walletCurrency: Asset | None = None) -> Wallet:
-    return await context.bank.accounts.default_wallet(username, walletCurrency)
+    """A phone that nobody has yet is invited: it can be paid, and is its owner's once they log in."""
+    return await context.bank.accounts.default_wallet(username, walletCurrency, invite=True, ip=context.ip)
 
 
 @query.field("userDefaultWalletId")
@@ -42,6 +50,30 @@ async def username_available(_: Any, context: Context, username: str) -> bool:
     if username.startswith("+"):  # a phone number, which the scalar takes too
         return False
     return await context.bank.accounts.username_available(username)
+
+
+# -- changing it ---------------------------------------------------------------------------------
+
+
+@mutation.field("accountUpdateDefaultWalletId")
+@verb(Scope.WRITE)
+async def set_default_wallet(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    await context.bank.accounts.set_default_wallet(caller, input["walletId"])
+    return {"account": Me(caller, context.bank.accounts)}
+
+
+@mutation.field("accountDelete")
+@verb(Scope.WRITE, success=False)
+async def delete(context: Context, caller: Caller) -> Payload:
+    await context.bank.account_closing.delete(caller)
+    return {"success": True}
+
+
+@mutation.field("feedbackSubmit")
+@verb(Scope.WRITE, success=False)
+async def submit_feedback(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    await context.bank.feedback.submit(caller, input["feedback"])
+    return {"success": True}
 
 
 # -- fields of Account ---------------------------------------------------------------------------
@@ -94,6 +126,25 @@ async def transactions(
     return connection(found, line_cursor)
 
 
+@account.field("csvTransactions")
+@question
+async def csv_of_all(me: Me, context: Context, walletIds: list[UUID]) -> str:
+    """As with Blink every wallet's, whichever are named. What does not fit is told in the answer's extensions."""
+    bank = context.bank
+    async with bank.db.transaction() as tx:
+        wait = await rates.take(tx, [(CSV_RATE, str(me.caller.account_id))], bank.clock.now())
+    if wait:
+        raise TooManyRequests(retry_after_s=wait)
+    own = {wallet.id for wallet in await bank.accounts.wallets(me.caller.account_id)}
+    parts, rows = [statement_csv.header()], 0
+    async for lines in bank.payments.statement(me.caller, statement_csv.ROWS_MAX):
+        parts.append(await statement_csv.page(lines, own, lambda line: rate_of(line, context)))
+        rows += len(lines)
+    if rows == statement_csv.ROWS_MAX:
+        context.told["csvTransactions"] = {"rows": rows, "more": True}
+    return base64.b64encode("".join(parts).encode()).decode()
+
+
 @account.field("invoices")
 @question
 async def invoices(me: Me, context: Context, walletIds: list[UUID | None] | None = None, **page: Any) -> dict[str, Any]:
@@ -134,4 +185,4 @@ public_wallet.set_field("id", lambda wallet, _: str(wallet.id))
 public_wallet.set_field("currency", lambda wallet, _: wallet.asset)
 public_wallet.set_field("walletCurrency", lambda wallet, _: wallet.asset)
 
-BINDABLES = (query, account, public_wallet, limit, EnumType("AccountLevel", Level))
+BINDABLES = (query, mutation, account, public_wallet, limit, EnumType("AccountLevel", Level))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import phonenumbers
 import structlog
@@ -12,23 +13,26 @@ from ariadne import ObjectType, QueryType
 from hazina.accounts import LIMIT_WINDOW_S, Level, LimitKind, level_cap
 from hazina.api.graphql.context import Info, context_of
 from hazina.payments.ports import NodeRefused, NodeSilent
+from hazina.settings import MobileApp, Settings
 
 log = structlog.get_logger("hazina.api")
 
+PLATFORMS: tuple[Literal["android", "ios"], ...] = ("android", "ios")
+NO_APP = MobileApp(min=0, current=0)
 query, globals_type = QueryType(), ObjectType("Globals")
 
 
 @query.field("globals")
 async def everywhere(_: Any, info: Info) -> dict[str, Any]:
-    settings = context_of(info).bank.settings
+    bank = context_of(info).bank
+    settings = bank.settings
     return {
         "network": settings.network,
-        "lightningAddressDomain": f"{settings.host}:{settings.port}",
+        "lightningAddressDomain": urlsplit(settings.origin).netloc,
         "lightningAddressDomainAliases": [],
-        "buildInformation": {"commitHash": None, "helmRevision": None},
-        "blockInfo": None,
-        "feesInformation": {"deposit": _deposit_fees(context_of(info).bank.payments.deposit_tiers())},
-        "supportedCountries": supported_countries(),
+        "buildInformation": {"commitHash": settings.commit, "helmRevision": None},
+        "feesInformation": {"deposit": _deposit_fees(bank.payments.deposit_tiers())},
+        "supportedCountries": supported_countries(bank.identity.policy.countries, _channels(settings)),
         "accountLimitsByLevel": [_limits(level) for level in Level],
     }
 
@@ -51,10 +55,34 @@ async def node_ids(_: Any, info: Info) -> list[str]:
         return []
 
 
+@globals_type.field("blockInfo")
+async def block_info(_: Any, info: Info) -> dict[str, Any] | None:
+    """The newest block that the bank has taken in; null where it knows of none."""
+    chain = context_of(info).bank.chain
+    found = None if chain is None else await chain.tip()
+    return None if found is None else {"blockHeight": found[0], "blockHash": found[1]}
+
+
+def _channels(settings: Settings) -> tuple[str, ...]:
+    """By which codes and log-ins come."""
+    by_whatsapp = settings.twilio is not None and settings.twilio.whatsapp_sender is not None
+    return ("SMS", *(["WHATSAPP"] if by_whatsapp else []), *(["TELEGRAM"] if settings.telegram is not None else []))
+
+
 @functools.cache
-def supported_countries() -> list[dict[str, Any]]:
-    """Every country that has a numbering plan."""
-    return [{"id": region, "supportedAuthChannels": ["SMS"]} for region in sorted(phonenumbers.SUPPORTED_REGIONS)]
+def supported_countries(served: frozenset[str] | None, channels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every country that has a numbering plan, and that the bank serves (None: all)."""
+    plans = phonenumbers.SUPPORTED_REGIONS
+    regions = sorted(plans if served is None else served & plans)
+    return [{"id": region, "supportedAuthChannels": list(channels)} for region in regions]
+
+
+@query.field("mobileVersions")
+async def mobile_versions(_: Any, info: Info) -> list[dict[str, Any]]:
+    """Rows android and ios; nothing is demanded of an app while the operator has named no builds."""
+    known = context_of(info).bank.settings.mobile
+    rows = {platform: known.get(platform) or NO_APP for platform in PLATFORMS}
+    return [{"platform": name, "currentSupported": one.current, "minSupported": one.min} for name, one in rows.items()]
 
 
 def _limits(level: Level) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ariadne import EnumType, ObjectType
 
-from hazina.api.graphql.context import Info, context_of
+from hazina.api.graphql.context import Context, Info, context_of
 from hazina.dealer import DisplayPrice, FiatRate, currency, display_amount, display_price
 from hazina.kernel.money import Asset, Msats, Price, amount_of
 from hazina.payments import Direction, Line, LineStatus, Via
@@ -60,12 +60,12 @@ async def _price(line: Line, info: Info) -> Price | None:
     return line.price or await context_of(info).bank.prices.latest()
 
 
-async def _rate(line: Line, info: Info) -> FiatRate | None:
+async def rate_of(line: Line, context: Context) -> FiatRate | None:
     """What a dollar was in the line's currency when it happened; what is so fresh that it was not read back, and
     what waits for its confirmations, shows today's."""
     if line.display_rate is not None:
         return FiatRate(currency(line.display_currency), line.display_rate, "", line.created_at)
-    return await context_of(info).bank.prices.rates.last(line.display_currency)
+    return await context.bank.prices.rates.last(line.display_currency)
 
 
 async def _confirmations(via: dict[str, Any], info: Info) -> int | None:
@@ -84,14 +84,14 @@ onchain.set_field("confirmationsNeeded", _confirmations_needed)
 
 @transaction.field("settlementPrice")
 async def _settlement_price(line: Line, info: Info) -> DisplayPrice:
-    price, rate = await _price(line, info), await _rate(line, info)
+    price, rate = await _price(line, info), await rate_of(line, context_of(info))
     if price is None and line.asset is Asset.BTC:
         return DisplayPrice(0, 12)  # the field may not be null
     return display_price(amount_of(line.asset, line.amount), price, rate) if price else DisplayPrice(10**6, 6)
 
 
 async def _shown(line: Line, n: int, info: Info) -> str:
-    price, rate = await _price(line, info), await _rate(line, info)
+    price, rate = await _price(line, info), await rate_of(line, context_of(info))
     return display_amount(amount_of(line.asset, n), price, rate) if price else "0.00"
 
 

@@ -66,7 +66,9 @@ async def log_in(context: Context, input: dict[str, Any]) -> Payload:
 @mutation.field("userLogout")
 @verb(Scope.READ, success=False)
 async def log_out(context: Context, caller: Caller, input: dict[str, Any] | None = None) -> Payload:
-    """Ends the session in use. The token of a device says where to stop sending notices; none are sent yet."""
+    """Ends the session in use. The token of a device says where to stop sending notices."""
+    if input is not None:
+        await context.bank.notices.drop_device(caller, input["deviceToken"])
     if caller.session_id is not None:
         await context.bank.identity.revoke(caller.user_id, caller.session_id)
     return {"success": True}
@@ -76,6 +78,13 @@ async def log_out(context: Context, caller: Caller, input: dict[str, Any] | None
 @verb(Scope.WRITE)
 async def set_username(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
     await context.bank.accounts.set_username(caller, input["username"])
+    return {"user": Me(caller, context.bank.accounts)}
+
+
+@mutation.field("userUpdateLanguage")
+@verb(Scope.WRITE)
+async def set_language(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    await context.bank.identity.set_language(caller.user_id, input["language"])
     return {"user": Me(caller, context.bank.accounts)}
 
 
