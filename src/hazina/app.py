@@ -26,6 +26,8 @@ from hazina.adapters.electrum import Electrum
 from hazina.adapters.exchange import Exchange, histories
 from hazina.adapters.fiat import RateSource
 from hazina.adapters.lnd import Lnd
+from hazina.adapters.lnurl import Lnurl
+from hazina.adapters.nostr import NostrRelays
 from hazina.adapters.outward import Outward
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
@@ -45,6 +47,8 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.kernel.keyfile import keys_in
 from hazina.ledger import Books
+from hazina.links import Links, Place, Places
+from hazina.links import Parts as LinkParts
 from hazina.oauth import SANDBOX_POLICY as OAUTH_SANDBOX_POLICY
 from hazina.oauth import OAuth
 from hazina.oauth import Policy as OAuthPolicy
@@ -81,6 +85,8 @@ SWEEPS_EVERY_S = 60.0
 NOTICES_EVERY_S = 2.0
 AUDIT_EVERY_S = 1.0
 CLOCK_EVERY_S = 60.0
+ZAPS_EVERY_S = 2.0
+USES_EVERY_S = 5.0
 WEBHOOKS_EVERY_S = 0.5
 FORGET_EVERY_S = 3_600.0
 FACTS_KEPT = timedelta(days=3)
@@ -111,6 +117,7 @@ class Bank:
     chain: Chain | None
     """None: no Bitcoin node is set, and nothing moves on-chain."""
     payments: Payments
+    links: Links
     webhooks: Webhooks
     safety: Safety
     watch: Watch
@@ -170,6 +177,9 @@ class Bank:
             "sweep": lambda: every(SWEEP_EVERY_S, "sweep", self.payments.sweep),
             "proofs": lambda: every(PROOFS_EVERY_S, "proofs", self.proofs.sweep),
             "notices": lambda: every(NOTICES_EVERY_S, "notices", self.identity.send_notices),
+            "zaps": lambda: every(ZAPS_EVERY_S, "zaps", self.links.tell_zaps),
+            "withdraw links": lambda: every(USES_EVERY_S, "withdraw links", self.links.settle_uses),
+            "old links": lambda: every(FORGET_EVERY_S, "old links", self.links.sweep),
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
             "webhooks": lambda: every(WEBHOOKS_EVERY_S, "webhooks", self.webhooks.follow),
             "deliveries": self.webhooks.deliver,
@@ -223,10 +233,13 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     paying = Payments(Parts(db, clock, books, hub, accounts, prices, nodes, network, policy, chain=onchain))
     calling = Outward(loopback=settings.strangers_on_loopback, connections=webhooks.Policy().at_once_max)
     hooks = webhooks.of(db, clock, keys, paying, calling)  # connections of its own: nothing else waits for them
+    strangers = Outward(loopback=settings.strangers_on_loopback)
+    services, relays, places = Lnurl(strangers), NostrRelays(strangers), _places(settings)
+    linking = Links(LinkParts(db, clock, accounts, paying, prices, services, relays, keys, places, network))
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
-    outside = (*lightning, *guards, *feeds, *rate_feeds, *([bitcoin] if bitcoin else []), sms, oauth)
+    outside = (*lightning, *guards, *feeds, *rate_feeds, *([bitcoin] if bitcoin else []), sms, oauth, strangers)
     closing = (hooks.stop, *(one.close for one in outside))
     return Bank(
         settings,
@@ -245,6 +258,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         prices,
         onchain,
         paying,
+        linking,
         hooks,
         Safety(db, clock),
         watching,
@@ -262,6 +276,11 @@ def _chain(bitcoin: Bitcoind | None, db: Database, clock: Clock, network: Networ
     if bitcoin is None:
         return None
     return Chain(db, clock, bitcoin, BitcoindWallets(bitcoin.rpc, bitcoin.wallet), network)
+
+
+def _places(settings: Settings) -> Places:
+    """Where names are paid: the bank's own address first."""
+    return Places((Place(settings.origin), *(Place(f"https://{domain}") for domain in settings.address_domains)))
 
 
 def _identity_policy(settings: Settings) -> IdentityPolicy:

@@ -115,6 +115,7 @@ class Bitcoind(Section):
         return self
 
 
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9](?::[0-9]{1,5})?")
 NODE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -356,6 +357,9 @@ class Settings(Section):
     commit: str | None = None
     """Of the source that this program was built from, as it is told to anyone who asks."""
 
+    address_domains: tuple[str, ...] = ()
+    """Further domains whose Lightning Addresses are this bank's, such as ``pay.example``: each must lead here over
+    https under its own name. The bank's own address is always one."""
     outward_loopback: bool | None = None
     """Addresses that strangers give (LNURL services, webhook receivers) may be on this machine, over plain http
     too: for development, never where strangers come. Unset: beside a sandbox."""
@@ -385,6 +389,13 @@ class Settings(Section):
     def origin(self) -> str:
         """``public_url``, or what stands in for it on this machine."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @field_validator("address_domains")
+    @classmethod
+    def _domains(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(DOMAIN.fullmatch(one.lower()) for one in named):
+            raise ValueError("must be names such as pay.example, without https://")
+        return tuple(one.lower() for one in named)
 
     @field_validator("trusted_proxies")
     @classmethod

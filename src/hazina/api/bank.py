@@ -15,6 +15,7 @@ from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
 from hazina.ledger import Books
+from hazina.links import Links
 from hazina.oauth import OAuth
 from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
@@ -53,6 +54,8 @@ class Bank(Protocol):
     def chain(self) -> Chain | None: ...
     @property
     def payments(self) -> Payments: ...
+    @property
+    def links(self) -> Links: ...
     @property
     def webhooks(self) -> Webhooks: ...
     @property
