@@ -28,12 +28,15 @@ from hazina.adapters.fiat import RateSource
 from hazina.adapters.lnd import Lnd
 from hazina.adapters.lnurl import Lnurl
 from hazina.adapters.nostr import NostrRelays
+from hazina.adapters.okx import Okx
 from hazina.adapters.outward import Outward
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
 from hazina.chain import Chain
 from hazina.dealer import Policy as DealerPolicy
 from hazina.dealer import Prices
+from hazina.hedging import Hedge
+from hazina.hedging import Policy as HedgePolicy
 from hazina.identity import SANDBOX_POLICY, FactorKind, Identity, StepUpPolicy
 from hazina.identity import Policy as IdentityPolicy
 from hazina.identity.factors import Bot, Factors, Phones
@@ -127,6 +130,7 @@ class Bank:
     notices: Notices
     feedback: Feedback
     account_closing: AccountClosing
+    hedge: Hedge
 
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
@@ -171,6 +175,7 @@ class Bank:
             "currencies": lambda: every(CURRENCIES_EVERY_S, "currencies", self.prices.rates.refresh),
             "history": lambda: every(HISTORY_EVERY_S, "history", self.prices.history.backfill),
             "held": lambda: every(HELD_EVERY_S, "held", self.payments.decide_held),
+            "hedge": lambda: lead(self.db.url, "hedge", self.hedge.run),
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "deposits": lambda: every(CHAIN_EVERY_S, "deposits", self.payments.follow_chain),
@@ -236,10 +241,22 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     strangers = Outward(loopback=settings.strangers_on_loopback)
     services, relays, places = Lnurl(strangers), NostrRelays(strangers), _places(settings)
     linking = Links(LinkParts(db, clock, accounts, paying, prices, services, relays, keys, places, network))
+    venue = Okx.of(settings.hedging, clock) if settings.hedging else None
+    hedge = Hedge(db, clock, books, prices, venue, onchain, _hedge_policy(settings))
     watching = Watch(db, clock, lightning)
     queue = jobs.queue(db.url)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
-    outside = (*lightning, *guards, *feeds, *rate_feeds, *([bitcoin] if bitcoin else []), sms, oauth, strangers)
+    outside = (
+        *lightning,
+        *guards,
+        *feeds,
+        *rate_feeds,
+        *([bitcoin] if bitcoin else []),
+        *([venue] if venue else []),
+        sms,
+        oauth,
+        strangers,
+    )
     closing = (hooks.stop, *(one.close for one in outside))
     return Bank(
         settings,
@@ -268,7 +285,14 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         notices=Notices(db, clock, identity),
         feedback=Feedback(db, clock),
         account_closing=AccountClosing(db, clock, accounts),
+        hedge=hedge,
     )
+
+
+def _hedge_policy(settings: Settings) -> HedgePolicy:
+    if (said := settings.hedging) is None:
+        return HedgePolicy()
+    return HedgePolicy(onchain=said.onchain, reserve_sats=said.reserve_sats, hot_kept_sats=said.hot_kept_sats)
 
 
 def _chain(bitcoin: Bitcoind | None, db: Database, clock: Clock, network: Network) -> Chain | None:

@@ -205,6 +205,26 @@ class MobileApp(Section):
     current: int = Field(0, ge=0)
 
 
+class Hedging(Section):
+    """The account at OKX where the bank's dollars are hedged; `hazina hedge on` begins. Without it their risk is the
+    bank's."""
+
+    base_url: str = "https://www.okx.com"
+    key: str
+    secret: SecretStr
+    passphrase: SecretStr
+    simulated: bool = False
+    """Keys of OKX's demo trading."""
+    onchain: bool = True
+    """Coins go between the hot wallet and OKX by themselves; false: people bring them."""
+    reserve_sats: int = Field(100_000_000, ge=0, le=21 * 10**14)
+    """What lies there beside the collateral, at most."""
+    hot_kept_sats: int = Field(10_000_000, ge=0, le=21 * 10**14)
+    """What the hot wallet keeps when coins go there."""
+
+    _url = field_validator("base_url")(_checked_url)
+
+
 class PriceFeed(Section):
     """An exchange that says what a bitcoin costs: kraken, coinbase, bitstamp, bitfinex, okx."""
 
@@ -344,6 +364,7 @@ class Settings(Section):
     geetest: GeeTest | None = None
     turnstile: Turnstile | None = None
     telegram: Telegram | None = None
+    hedging: Hedging | None = None
     price_feeds: tuple[PriceFeed, ...] | None = None
     """Unset: all that there are, or the sandbox's."""
     rate_feeds: tuple[RateFeed, ...] | None = None
