@@ -26,7 +26,7 @@ from hazina.dealer.currencies import (
 from hazina.dealer.desk import dealing, find, find_for, forget, keep, offer
 from hazina.dealer.effects import CLAIMS
 from hazina.dealer.errors import DealerOffline, FeedUnavailable, PriceUnavailable, QuoteInvalid, UnknownCurrency
-from hazina.dealer.exchange import Quote, Rate, Side, Term, may_deal, quote_claim, rate
+from hazina.dealer.exchange import Quote, Rate, Side, Term, both, may_deal, quote_claim, rate
 from hazina.dealer.model import Policy, Tick, cents_of, in_cents, msats_of
 from hazina.dealer.ports import CandleFeed, Feed, RateFeed
 from hazina.dealer.service import Prices
@@ -59,6 +59,7 @@ __all__ = [
     "Term",
     "Tick",
     "UnknownCurrency",
+    "both",
     "cent_price",
     "cents_of",
     "currency",

@@ -74,6 +74,14 @@ class Rate:
         return Msats.from_sats(cents.n * MSAT_PER_BTC * (BASIS - self.spread_bp) // over)
 
 
+def both(at: Rate, side: Side, amount: Msats | Cents) -> tuple[Msats, Cents]:
+    """What belongs together: one of the dealer's four amounts for the other. Nothing on one side, where the other is
+    too little."""
+    if isinstance(amount, Msats):
+        return amount, at.cents_bought(amount) if side is Side.BUY else at.cents_to_sell(amount)
+    return (at.cost_of_buying(amount) if side is Side.BUY else at.msats_for_selling(amount)), amount
+
+
 def rate(price: Price, term: Term, policy: Policy) -> Rate:
     more = policy.immediate_bp if term is Term.IMMEDIATE else policy.delayed_bp
     return Rate(price, policy.base_bp + more)

@@ -51,7 +51,11 @@ class History:
     async def backfill(self) -> int:
         """Get the candles that are missing from the first source that has them; how many came. What no source has
         stays a gap, and is asked for again the next time."""
-        return sum([await self._fill(step) for step in STEPS])
+        added = sum([await self._fill(step) for step in STEPS])
+        if added:
+            log.info("history_filled", candles=added)
+            self._seen.points.clear()
+        return added
 
     async def _fill(self, step: int) -> int:
         added = 0
@@ -67,9 +71,6 @@ class History:
                     added += await store.add_candles(tx, step, source.name, candles)
                 newest = max(one.at for one in candles)
                 missing = [at for at in await self._missing(step) if at > newest]
-        if added:
-            log.info("history_filled", step_s=step, candles=added)
-            self._seen.points.clear()
         return added
 
     async def _missing(self, step: int) -> list[datetime]:

@@ -75,7 +75,7 @@ class Prices:
             ticks = {source: tick for source, tick in (await store.ticks_since(tx, since)).items() if source in answers}
             least = sources_needed(len(answers), self.policy)
             price, apart = choose(ticks, last, now, self.policy, least)
-            why = {one.source: one.reason for one in dropped + apart}
+            why = {one.source: one.reason for one in apart + dropped}
             await store_history.keep_feeds(tx, {source: why.get(source) for source in answers}, now)
             news = price is not None and await store.put_price(tx, price)
             if price is not None and news:

@@ -87,6 +87,19 @@ def _quote(*r: Any) -> Quote:
 
 
 async def keep_quote(tx: Tx, quote: Quote) -> None:
+    """One that is for something takes the place of what was offered for the same before."""
+    if quote.subject is not None:
+        await tx.execute(
+            """delete from exchange_quote where subject = %(subject)s and account_id = %(account)s and side = %(side)s
+            and used_by is null and (msat = %(msat)s or cents = %(cents)s)""",
+            {
+                "subject": quote.subject,
+                "account": quote.account_id,
+                "side": quote.side,
+                "msat": quote.msats.n,
+                "cents": quote.cents.n,
+            },
+        )
     await tx.execute(
         """
         insert into exchange_quote (id, account_id, side, msat, cents, price_cents, price_source, price_at,
