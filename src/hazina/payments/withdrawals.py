@@ -15,7 +15,7 @@ import structlog
 
 from hazina.access import Caller
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
-from hazina.chain import EventKind, PayoutNews, submit_payout
+from hazina.chain import EventKind, PayoutNews, payer_of, submit_payout
 from hazina.dealer import Term, cents_of, dealing
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import new_id
@@ -181,8 +181,9 @@ async def take(tx: Tx, parts: Parts, kind: EventKind, news: PayoutNews, seq: int
     """Note what an event says of a payout; the unit that books it, if anything is to be booked."""
     payment = await store.payment(tx, news.payout_id)
     withdrawal = await store_onchain.withdrawal(tx, news.payout_id)
-    if payment is None or withdrawal is None:
-        return None  # the bank's own: whoever asked for it follows it
+    if payment is None and await payer_of(tx, news.payout_id) is not None:
+        return None  # the bank's own coins: whoever sent them books them
+    assert payment is not None and withdrawal is not None, f"payout {news.payout_id} is nobody's"
     now = parts.clock.now()
     match kind:
         case EventKind.PAYOUT_BROADCAST if payment.state is not State.FAILED:
