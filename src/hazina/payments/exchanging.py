@@ -6,15 +6,35 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from hazina.access import Caller
 from hazina.accounts import Holder, wallets_of
-from hazina.dealer import Quote, QuoteInvalid, Rate, Side, Term, dealing, find, find_for, offer, quote_claim, rate
+from hazina.dealer import (
+    Quote,
+    QuoteInvalid,
+    Rate,
+    Side,
+    Term,
+    both,
+    dealing,
+    find,
+    find_for,
+    keep,
+    offer,
+    quote_claim,
+    rate,
+)
+from hazina.kernel import rates
 from hazina.kernel.db import Tx
+from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.kernel.units import Claim
 from hazina.payments.common import Parts
 from hazina.payments.errors import AmountTooSmall
 from hazina.payments.fees import BASIS
-from hazina.payments.model import Payment, Policy, fee_ceiling
+from hazina.payments.model import Payment, Policy, fee_ceiling, positive
+
+QUOTE_RATE = rates.Rate("exchange_quote", points=120, window_s=60, block_s=60)
+"""Quotes that an account may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,26 @@ async def terms(parts: Parts, account_id: UUID, given: Msats | Cents, to: Asset,
     if first != given or buys is not (to is Asset.USD):
         raise QuoteInvalid()
     return Terms(given, second, quote.price, quote)
+
+
+async def quote(parts: Parts, caller: Caller, side: Side, amount: Msats | Cents) -> Quote:
+    """What buying or selling dollars for ``amount``, of either currency, costs or brings: exactly these two amounts,
+    for this account, once, for some minutes. Raises DealerOffline, AmountTooSmall, TooManyRequests."""
+    positive(amount)
+    at = await dealing(parts.prices, Term.DELAYED)
+    msats, cents = both(at, side, amount)
+    if not msats or not cents:
+        raise AmountTooSmall()
+    positive(msats)
+    positive(cents)
+    made = offer(parts.prices, at, caller.account_id, side, msats, cents)
+    async with parts.db.transaction() as tx:
+        wait_s = await rates.take(tx, [(QUOTE_RATE, str(caller.account_id))], parts.clock.now())
+        if not wait_s:
+            await keep(tx, made)
+    if wait_s:
+        raise TooManyRequests(retry_after_s=wait_s)
+    return made
 
 
 async def bitcoin_side(tx: Tx, holder: Holder) -> Holder:

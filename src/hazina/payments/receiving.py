@@ -19,6 +19,7 @@ import structlog
 from hazina.access import Caller
 from hazina.accounts import Holder, WalletUnknown, holders
 from hazina.dealer import DealerOffline, Term, dealing
+from hazina.dealer import forget as forget_exchange_quotes
 from hazina.kernel import bolt11
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import UUID, new_id
@@ -101,6 +102,8 @@ async def _create(parts: Parts, holder: Holder, wish: NewInvoice) -> Invoice:
                 raise ExternalIdTaken()
     may_move(holder)
     asset = holder.wallet.asset
+    if wish.asset not in (None, asset):
+        raise WrongCurrency()
     amount, cents = await agreed(parts, asset, wish.amount)
     life = expiry(wish.expires_in_minutes, wish.amount is not None, parts.policy, asset)
     within_s = wish.take_within_s if asset is Asset.BTC else parts.policy.expiry_usd_minutes * 60
@@ -330,6 +333,7 @@ async def _worth(parts: Parts, invoice: Invoice, holder: Holder, whole: Msats) -
 
 
 async def forget(parts: Parts) -> None:
-    """Drop fee quotes that nobody can use any more."""
+    """Drop quotes that nobody can use any more."""
+    await forget_exchange_quotes(parts.prices)
     async with parts.db.transaction() as tx:
         await store.forget_quotes(tx, parts.clock.now() - timedelta(seconds=10 * parts.policy.quote_life_s))

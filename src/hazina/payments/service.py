@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hazina.access import Caller
 from hazina.accounts import WalletUnknown, holders
+from hazina.dealer import Quote, Side
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
@@ -15,8 +16,10 @@ from hazina.kernel.paging import Page, Slice
 from hazina.ledger import BANK
 from hazina.payments import (
     attempts,
+    converting,
     costs,
     deposits,
+    exchanging,
     following,
     held,
     postings,
@@ -70,16 +73,31 @@ class Payments:
         """To another wallet of this bank. Raises a Refusal; nothing was moved then."""
         return await sending.send_internal(self.parts, caller, order)
 
+    async def exchange_quote(self, caller: Caller, wallet_id: UUID, amount: int) -> Quote:
+        """What one's other wallet gets for ``amount`` (satoshi or cents) of this one; it stands for some minutes."""
+        return await converting.quote(self.parts, caller, wallet_id, amount)
+
+    async def exchange(self, caller: Caller, quote_id: UUID, key: str | None = None) -> Sent:
+        """Between one's own wallets, exactly by that quote, once. Raises QuoteInvalid."""
+        return await converting.exchange(self.parts, caller, quote_id, key)
+
     async def send_invoice(self, caller: Caller, order: SendInvoice) -> Sent:
         """A BOLT11 invoice. ``PENDING`` means set aside and not known yet: never paid twice, never returned
         before the node says so."""
         return await sending.send_invoice(self.parts, caller, order)
 
     async def probe_fee(
-        self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | Cents | None
-    ) -> Probe:
-        """The most that an invoice will cost; kept for five minutes as the payment's ceiling."""
-        return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount)
+        self, caller: Caller, wallet_id: UUID, payment_request: str, amount: Msats | Cents | None,
+        of: Asset | None = None,
+    ) -> Probe:  # fmt: skip
+        """The most that an invoice will cost; kept for five minutes as the payment's ceiling. ``of``: the wallet must
+        be of that asset."""
+        return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount, of)
+
+    async def quote(self, caller: Caller, side: Side, amount: Msats | Cents) -> Quote:
+        """Exactly what ``amount``, of either currency, is in the other, for ``SendInternal.quote_id``: this account's,
+        once, for five minutes."""
+        return await exchanging.quote(self.parts, caller, side, amount)
 
     @property
     def has_chain(self) -> bool:

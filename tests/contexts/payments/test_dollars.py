@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.contexts.payments.dollars import dealer, has, proved, rate, with_dollars
+from tests.contexts.payments.dollars import Has, dealer, has, proved, rate, with_dollars
 from tests.contexts.whole import Person, Whole
 
 from hazina.accounts import Wallet
+from hazina.dealer import Side
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page
@@ -112,4 +113,77 @@ async def test_limits_hold_when_both_currencies_spend_at_once(whole: Whole) -> N
     said = await asyncio.gather(*calls, return_exceptions=True)
     assert [one.status for one in said if isinstance(one, Sent)] == ["SUCCESS"] * 11
     assert {one.code for one in said if isinstance(one, Refusal)} == {"LIMIT_EXCEEDED"}
+    await proved(whole)
+
+
+# --- quotes -------------------------------------------------------------------------------------------
+
+
+async def test_usd_03_a_quote_is_used_once_by_its_account_for_its_amounts_in_time(whole: Whole) -> None:
+    """What was quoted is what is moved, exactly, though the price is older by then; everything else is refused."""
+    anna, ben = await with_dollars(whole), await with_dollars(whole)
+    await rate(whole)
+    pays = whole.bank.payments
+    four = [
+        await pays.quote(anna.caller, side, amount)
+        for side in (Side.BUY, Side.SELL)
+        for amount in (Msats.from_sats(3_000), Cents(199))
+    ]
+    late = await pays.quote(anna.caller, Side.BUY, Cents(100))
+    whole.clock.shift += timedelta(minutes=4)
+    before = await has(anna)
+    one = four[0]
+    for payer, amount, to in (
+        (ben, one.msats, ben.usd),
+        (anna, Msats.from_sats(2_999), anna.usd),
+        (anna, one.cents, anna.btc),
+    ):
+        from_wallet = payer.btc if isinstance(amount, Msats) else payer.usd
+        with pytest.raises(Refusal) as refused:
+            await send(payer, from_wallet, to, amount, quote_id=one.id)
+        assert refused.value.code == "QUOTE_INVALID"
+    assert await has(anna) == before
+    for quote in four:
+        buys = quote.side is Side.BUY
+        given = quote.msats if buys else quote.cents
+        wallets = (anna.btc, anna.usd) if buys else (anna.usd, anna.btc)
+        assert (await send(anna, *wallets, given, quote_id=quote.id)).status == "SUCCESS"
+        with pytest.raises(Refusal) as refused:
+            await send(anna, *wallets, given, quote_id=quote.id)
+        assert refused.value.code == "QUOTE_INVALID"
+    signs = [1 if quote.side is Side.BUY else -1 for quote in four]
+    assert await has(anna) == Has(
+        before.msat - sum(sign * quote.msats.n for sign, quote in zip(signs, four, strict=True)),
+        before.cents + sum(sign * quote.cents.n for sign, quote in zip(signs, four, strict=True)),
+    )
+    whole.clock.shift += timedelta(minutes=1)
+    with pytest.raises(Refusal) as refused:
+        await send(anna, anna.btc, anna.usd, late.msats, quote_id=late.id)
+    assert refused.value.code == "QUOTE_INVALID"
+    await proved(whole)
+
+
+async def test_a_quote_used_at_once_by_many_is_used_by_one(whole: Whole) -> None:
+    anna, ben = await with_dollars(whole), await whole.person()
+    await rate(whole)
+    quote = await whole.bank.payments.quote(anna.caller, Side.BUY, Cents(500))
+    before = await has(anna)
+    calls = [send(anna, anna.btc, (anna, ben)[n % 2].usd, quote.msats, quote_id=quote.id) for n in range(20)]
+    said = await asyncio.gather(*calls, return_exceptions=True)
+    assert len([one for one in said if isinstance(one, Sent)]) == 1
+    assert {one.code for one in said if isinstance(one, Refusal)} == {"QUOTE_INVALID"}
+    assert before.msat - (await has(anna)).msat == quote.msats.n
+    assert (await has(anna)).cents - before.cents + (await has(ben)).cents == 500
+    await proved(whole)
+
+
+async def test_a_quote_whose_payment_was_refused_is_still_good(whole: Whole) -> None:
+    anna = await with_dollars(whole, sats=1_000)
+    await rate(whole)
+    quote = await whole.bank.payments.quote(anna.caller, Side.BUY, Msats.from_sats(5_000))
+    with pytest.raises(Refusal) as refused:
+        await send(anna, anna.btc, anna.usd, quote.msats, quote_id=quote.id)
+    assert refused.value.code == "INSUFFICIENT_BALANCE"
+    await anna.fund(10_000)
+    assert (await send(anna, anna.btc, anna.usd, quote.msats, quote_id=quote.id)).status == "SUCCESS"
     await proved(whole)
