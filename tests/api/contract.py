@@ -442,21 +442,9 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 NOT_YET: dict[str, set[str]] = {
     "Query": {
         "businessMapMarkers",
-        "onChainUsdTxFee",
-        "onChainUsdTxFeeAsBtcDenominated",
     },
     "Mutation": {
-        "lnAddressPaymentSend",
-        "lnNoAmountUsdInvoiceFeeProbe",
-        "lnNoAmountUsdInvoicePaymentSend",
-        "lnUsdInvoiceBtcDenominatedCreateOnBehalfOfRecipient",
-        "lnUsdInvoiceCreate",
-        "lnUsdInvoiceCreateOnBehalfOfRecipient",
-        "lnUsdInvoiceFeeProbe",
-        "lnurlPaymentSend",
         "merchantMapSuggest",
-        "onChainUsdPaymentSend",
-        "onChainUsdPaymentSendAsBtcDenominated",
         "quizClaim",
         "supportChatMessageAdd",
         "supportChatReset",
@@ -468,6 +456,9 @@ NOT_YET: dict[str, set[str]] = {
 OURS = {
     "User": {"sessions"},
     "SettlementViaOnChain": {"confirmations", "confirmationsNeeded"},
-    "Mutation": {"sessionRevoke"},
+    "Mutation": {"sessionRevoke", "exchange", "exchangeQuoteCreate"},
 }
-OUR_TYPES = {"Session", "SessionRevokeInput"}
+OUR_TYPES = {
+    "Session", "SessionRevokeInput",
+    "ExchangeInput", "ExchangeQuote", "ExchangeQuoteCreateInput", "ExchangeQuotePayload",
+}  # fmt: skip

@@ -19,7 +19,7 @@ from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
 from hazina.api.graphql.schema import build_schema
 from hazina.api.pages import Pages
-from hazina.api.rest import auth, callbacks, factors, lnurl, proofs, security, step_up
+from hazina.api.rest import auth, callbacks, factors, links, lnurl, proofs, security, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
 # Wallets in a browser live on other sites. A credential is always a header that their own code sets, so
@@ -68,6 +68,7 @@ def asgi(bank: Bank) -> Starlette:
         *step_up.routes(bank, middleware=[ANY_ORIGIN]),
         *proofs.routes(bank),
         *lnurl.routes(bank),
+        *links.routes(bank, middleware=[ANY_ORIGIN]),
         *security.routes(bank),
         *callbacks.routes(bank),
         *shared.routes(),

@@ -47,7 +47,8 @@ class PayTo:
 
 
 async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
-    """Raises LnurlUnreadable, LnurlFailed, AmountOutOfRange, TooManyRequests, and what payments raise."""
+    """Raises WalletUnknown, LnurlUnreadable, LnurlFailed, AmountOutOfRange, TooManyRequests, what payments raise."""
+    await parts.accounts.wallet_for(caller, order.wallet_id)
     url = _read(order.text)
     if (name := _own_name(parts, url)) is not None:
         return await _inside(parts, caller, order, name)

@@ -14,9 +14,11 @@ from hazina.api.graphql.public import (
     callbacks,
     contacts,
     custody,
+    exchange,
     factors,
     globals,
     invoices,
+    links,
     notifications,
     onchain,
     payments,
@@ -38,7 +40,9 @@ NOUNS = (
     transactions,
     invoices,
     payments,
+    links,
     onchain,
+    exchange,
     prices,
     globals,
     subscriptions,
@@ -46,6 +50,7 @@ NOUNS = (
     contacts,
     notifications,
     custody,
+    merchants,
 )
 
 
