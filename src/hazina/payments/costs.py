@@ -95,7 +95,7 @@ async def facts_of(parts: Parts, caller: Caller, order: SendOnchain) -> Facts:
         facts = Facts(payer, address, ours, asked, order.amount is None, order.speed, None)
         facts = replace(facts, quoted=await store_onchain.kept_fee(tx, facts.quote))
     may_move(payer)
-    if payer.wallet.asset is Asset.BTC and isinstance(asked, Cents):
+    if order.asset not in (None, payer.wallet.asset) or (payer.wallet.asset is Asset.BTC and isinstance(asked, Cents)):
         raise WrongCurrency()
     if order.amount is None and asked.n <= 0:
         raise InsufficientBalance("The balance is zero: there is nothing to send.", needed=1, available=0)

@@ -153,6 +153,7 @@ class SendOnchain:
     speed: Speed = Speed.FAST
     memo: str | None = None
     key: str | None = None
+    asset: Asset | None = None  # the wallet must be of it
 
     def fingerprint(self) -> str:
         amount = self.amount.n if self.amount else None
@@ -179,6 +180,7 @@ class NewInvoice:
     take_within_s: int | None = None
     description_hash: bytes | None = None
     webhook_url: str | None = None
+    asset: Asset | None = None  # the wallet must be of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,9 @@ async def _probed(parts: Parts, wallet_id: UUID, invoice: bolt11.Invoice11, amou
         return await store.quote(tx, wallet_id, invoice.payment_hash, amount, since)
 
 
-async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | Cents | None) -> Probe:
+async def probe_fee(
+    parts: Parts, caller: Caller, wallet_id: UUID, text: str, wished: Msats | Cents | None, of: Asset | None = None
+) -> Probe:
     """What paying this invoice will cost at most, in the wallet's currency. Destinations that are flagged and nodes
     that cannot probe give the ceiling. The answer is kept for a few minutes as the ceiling of the payment, so that the
     customer never pays more than was shown; for dollars the rate is kept with it."""
@@ -97,7 +99,7 @@ async def probe_fee(parts: Parts, caller: Caller, wallet_id: UUID, text: str, wi
     async with parts.db.reading() as tx:
         payer = await own_wallet(tx, caller, wallet_id)
         ours = await store.invoice(tx, invoice.payment_hash)
-    if wished is not None and payer.wallet.asset is not wished.asset:
+    if (wished.asset if wished is not None else of) not in (None, payer.wallet.asset):
         raise WrongCurrency()
     if now >= reading.expires_at:
         raise InvoiceExpired()

@@ -14,7 +14,7 @@ from hazina.api.graphql.context import Context, Info, context_of
 from hazina.api.graphql.verbs import Payload, question, verb
 from hazina.kernel import bolt11, rates
 from hazina.kernel.errors import TooManyRequests
-from hazina.kernel.money import Msats
+from hazina.kernel.money import Asset, Cents, Msats
 from hazina.payments import Invoice, InvoiceStatus, InvoiceUnknown, NewInvoice
 
 query, mutation = QueryType(), MutationType()
@@ -48,14 +48,22 @@ async def _within(bank: Bank, rate: rates.Rate, account_id: UUID) -> None:
         raise TooManyRequests(retry_after_s=wait)
 
 
-async def _create(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+Sum = Msats | Cents | None
+
+
+async def _create(
+    context: Context, caller: Caller, order: dict[str, Any], amount: Sum, asset: Asset | None = None
+) -> Payload:
+    """``asset``: the wallet must be of it."""
     bank = context.bank
     await _within(bank, INVOICE_RATE, caller.account_id)
-    wanted = NewInvoice(order["walletId"], amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"))
+    wanted = NewInvoice(
+        order["walletId"], amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"), asset=asset
+    )
     return {"invoice": await bank.payments.create_invoice(caller, wanted)}
 
 
-async def _create_for(context: Context, order: dict[str, Any], amount: Msats | None) -> Payload:
+async def _create_for(context: Context, order: dict[str, Any], amount: Sum, asset: Asset | None = None) -> Payload:
     """For anybody's wallet, by anybody: it can only bring money. So it is counted for whoever is to be paid, apart
     from what they make themselves."""
     bank = context.bank
@@ -65,7 +73,7 @@ async def _create_for(context: Context, order: dict[str, Any], amount: Msats | N
     await _within(bank, RECIPIENT_RATE, recipient.account.id)
     wanted = NewInvoice(
         recipient.wallet.id, amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"),
-        description_hash=order.get("descriptionHash"), webhook_url=order.get("webhookUrl"),
+        description_hash=order.get("descriptionHash"), webhook_url=order.get("webhookUrl"), asset=asset,
     )  # fmt: skip
     return {"invoice": await bank.payments.create_invoice_for(wanted)}
 
@@ -73,7 +81,14 @@ async def _create_for(context: Context, order: dict[str, Any], amount: Msats | N
 @mutation.field("lnInvoiceCreate")
 @verb(Scope.RECEIVE)
 async def create(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    return await _create(context, caller, input, input["amount"])
+    return await _create(context, caller, input, input["amount"], Asset.BTC)
+
+
+@mutation.field("lnUsdInvoiceCreate")
+@verb(Scope.RECEIVE)
+async def create_usd(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    """Cents, which are what is credited; the invoice asks for what they cost in bitcoin, and ends in five minutes."""
+    return await _create(context, caller, input, input["amount"], Asset.USD)
 
 
 @mutation.field("lnNoAmountInvoiceCreate")
@@ -85,7 +100,15 @@ async def create_no_amount(context: Context, caller: Caller, input: dict[str, An
 @mutation.field("lnInvoiceCreateOnBehalfOfRecipient")
 @verb()
 async def create_for(context: Context, input: dict[str, Any]) -> Payload:
-    return await _create_for(context, input, input["amount"])
+    return await _create_for(context, input, input["amount"], Asset.BTC)
+
+
+@mutation.field("lnUsdInvoiceCreateOnBehalfOfRecipient")
+@mutation.field("lnUsdInvoiceBtcDenominatedCreateOnBehalfOfRecipient")
+@verb()
+async def create_usd_for(context: Context, input: dict[str, Any]) -> Payload:
+    """For a dollar wallet: over cents, or over satoshi that become cents at the rate of this moment."""
+    return await _create_for(context, input, input["amount"], Asset.USD)
 
 
 @mutation.field("lnNoAmountInvoiceCreateOnBehalfOfRecipient")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from ariadne import EnumType, MutationType, QueryType
 
@@ -14,8 +13,8 @@ from hazina.api.graphql.verbs import Payload, asked_by, question, verb
 from hazina.chain import Speed
 from hazina.kernel import rates
 from hazina.kernel.errors import TooManyRequests
-from hazina.kernel.money import Msats
-from hazina.payments import SendOnchain
+from hazina.kernel.money import Asset, Cents, Msats
+from hazina.payments import OnchainFee, SendOnchain
 
 query, mutation = QueryType(), MutationType()
 
@@ -66,30 +65,49 @@ async def speeds(_: Any, info: Info) -> list[dict[str, Any]]:
 
 @query.field("onChainTxFee")
 @question
-async def fee(
-    _: Any, context: Context, walletId: UUID, address: str, amount: Msats, speed: Speed = Speed.FAST
-) -> dict[str, int]:
+async def fee(_: Any, context: Context, amount: Msats, **order: Any) -> dict[str, int]:
+    return {"amount": (await _quoted(context, order, amount, Asset.BTC)).sats}
+
+
+@query.field("onChainUsdTxFee")
+@query.field("onChainUsdTxFeeAsBtcDenominated")
+@question
+async def fee_usd(_: Any, context: Context, amount: Msats | Cents, **order: Any) -> dict[str, int]:
+    return {"amount": (await _quoted(context, order, amount, Asset.USD)).cents}
+
+
+async def _quoted(context: Context, order: dict[str, Any], amount: Msats | Cents, of: Asset) -> OnchainFee:
     caller = asked_by(context)
     await _within(context, caller, QUOTE_RATE)
-    wish = SendOnchain(walletId, address, amount, speed)
-    return {"amount": (await context.bank.payments.onchain_fee(caller, wish)).sats}
+    wish = SendOnchain(order["walletId"], order["address"], amount, order.get("speed") or Speed.FAST, asset=of)
+    return await context.bank.payments.onchain_fee(caller, wish)
 
 
 @mutation.field("onChainPaymentSend")
 @verb(Scope.WRITE, status="FAILURE")
 async def send(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    return await _send(context, caller, input, input["amount"])
+    return await _send(context, caller, input, input["amount"], Asset.BTC)
+
+
+@mutation.field("onChainUsdPaymentSend")
+@mutation.field("onChainUsdPaymentSendAsBtcDenominated")
+@verb(Scope.WRITE, status="FAILURE")
+async def send_usd(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    """Cents are what is given, satoshi what arrives."""
+    return await _send(context, caller, input, input["amount"], Asset.USD)
 
 
 @mutation.field("onChainPaymentSendAll")
 @verb(Scope.WRITE, status="FAILURE")
 async def send_all(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    return await _send(context, caller, input, None)
+    return await _send(context, caller, input, None, None)
 
 
-async def _send(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+async def _send(
+    context: Context, caller: Caller, order: dict[str, Any], amount: Msats | Cents | None, of: Asset | None
+) -> Payload:
     speed = order.get("speed") or Speed.FAST
-    wanted = SendOnchain(order["walletId"], order["address"], amount, speed, order.get("memo"), context.key)
+    wanted = SendOnchain(order["walletId"], order["address"], amount, speed, order.get("memo"), context.key, of)
     return payload_of(await context.bank.payments.send_onchain(caller, wanted))
 
 

@@ -10,7 +10,7 @@ from hazina.access import Caller, Scope
 from hazina.api.graphql.context import Context
 from hazina.api.graphql.errors import refused
 from hazina.api.graphql.verbs import Payload, verb
-from hazina.kernel.money import Cents, Msats
+from hazina.kernel.money import Asset, Cents, Msats
 from hazina.payments import Probe, SendInternal, SendInvoice, Sent
 
 mutation = MutationType()
@@ -42,7 +42,9 @@ async def send_cents(context: Context, caller: Caller, input: dict[str, Any]) ->
     return await _send_internal(context, caller, input, input["amount"])
 
 
-async def _send_invoice(context: Context, caller: Caller, order: dict[str, Any], amount: Msats | None) -> Payload:
+async def _send_invoice(
+    context: Context, caller: Caller, order: dict[str, Any], amount: Msats | Cents | None
+) -> Payload:
     wanted = SendInvoice(order["walletId"], order["paymentRequest"], amount, order.get("memo"), context.key)
     return payload_of(await context.bank.payments.send_invoice(caller, wanted))
 
@@ -54,8 +56,10 @@ async def pay_invoice(context: Context, caller: Caller, input: dict[str, Any]) -
 
 
 @mutation.field("lnNoAmountInvoicePaymentSend")
+@mutation.field("lnNoAmountUsdInvoicePaymentSend")
 @verb(Scope.WRITE, status="FAILURE")
 async def pay_no_amount_invoice(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    """The amount's scalar says which sort of wallet pays."""
     return await _send_invoice(context, caller, input, input["amount"])
 
 
@@ -66,17 +70,24 @@ def _probed(probe: Probe) -> Payload:
     return {"amount": amount, "errors": errors}
 
 
+async def _probe(context: Context, caller: Caller, order: dict[str, Any], of: Asset) -> Payload:
+    asked = order["walletId"], order["paymentRequest"], order.get("amount")
+    return _probed(await context.bank.payments.probe_fee(caller, *asked, of))
+
+
 @mutation.field("lnInvoiceFeeProbe")
-@verb(Scope.WRITE)
-async def probe(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    return _probed(await context.bank.payments.probe_fee(caller, input["walletId"], input["paymentRequest"], None))
-
-
 @mutation.field("lnNoAmountInvoiceFeeProbe")
 @verb(Scope.WRITE)
-async def probe_no_amount(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    asked = input["walletId"], input["paymentRequest"], input["amount"]
-    return _probed(await context.bank.payments.probe_fee(caller, *asked))
+async def probe(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    return await _probe(context, caller, input, Asset.BTC)
+
+
+@mutation.field("lnUsdInvoiceFeeProbe")
+@mutation.field("lnNoAmountUsdInvoiceFeeProbe")
+@verb(Scope.WRITE)
+async def probe_usd(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
+    """Cents; also where Blink types them as satoshi."""
+    return await _probe(context, caller, input, Asset.USD)
 
 
 BINDABLES = (mutation,)
