@@ -441,10 +441,8 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 
 NOT_YET: dict[str, set[str]] = {
     "Query": {
-        "businessMapMarkers",
     },
     "Mutation": {
-        "merchantMapSuggest",
         "quizClaim",
         "supportChatMessageAdd",
         "supportChatReset",

@@ -6,34 +6,23 @@ from uuid import UUID
 
 from hazina.access import Caller
 from hazina.accounts import wallets_of
-from hazina.dealer import Quote, QuoteInvalid, Side, Term, dealing, find, keep, offer
+from hazina.dealer import Quote, QuoteInvalid, Side, find
 from hazina.kernel.money import Asset, Cents, Msats
+from hazina.payments import exchanging
 from hazina.payments.common import Parts, may_move, own_wallet
-from hazina.payments.errors import AmountTooSmall
-from hazina.payments.exchanging import give
-from hazina.payments.model import SendInternal, Sent, positive
+from hazina.payments.model import SendInternal, Sent
 from hazina.payments.sending import send_internal
 
 
 async def quote(parts: Parts, caller: Caller, wallet_id: UUID, amount: int) -> Quote:
     """What the other wallet gets for ``amount`` of this one (satoshi or cents), for some minutes. Raises
-    InvalidAmount, AmountTooSmall, DealerOffline."""
+    InvalidAmount, AmountTooSmall, DealerOffline, TooManyRequests."""
     async with parts.db.reading() as tx:
         payer = await own_wallet(tx, caller, wallet_id)
     may_move(payer)
-    buys = payer.wallet.asset is Asset.BTC
-    given = Msats.from_sats(amount) if buys else Cents(amount)
-    positive(given)
-    at = await dealing(parts.prices, Term.DELAYED)
-    gets = give(at, given)
-    if gets.n <= 0:
-        raise AmountTooSmall()
-    msats, cents = (given, gets) if buys else (gets, given)
-    assert isinstance(msats, Msats) and isinstance(cents, Cents)
-    made = offer(parts.prices, at, payer.account.id, Side.BUY if buys else Side.SELL, msats, cents)
-    async with parts.db.transaction() as tx:
-        await keep(tx, made)
-    return made
+    if payer.wallet.asset is Asset.BTC:
+        return await exchanging.quote(parts, caller, Side.BUY, Msats.from_sats(amount))
+    return await exchanging.quote(parts, caller, Side.SELL, Cents(amount))
 
 
 async def exchange(parts: Parts, caller: Caller, quote_id: UUID, key: str | None) -> Sent:
