@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hazina.access import Caller
 from hazina.accounts import WalletUnknown, holders
-from hazina.dealer import Quote, Side
+from hazina.dealer import Quote
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
@@ -19,7 +19,6 @@ from hazina.payments import (
     converting,
     costs,
     deposits,
-    exchanging,
     following,
     held,
     postings,
@@ -93,11 +92,6 @@ class Payments:
         """The most that an invoice will cost; kept for five minutes as the payment's ceiling. ``of``: the wallet must
         be of that asset."""
         return await quotes.probe_fee(self.parts, caller, wallet_id, payment_request, amount, of)
-
-    async def quote(self, caller: Caller, side: Side, amount: Msats | Cents) -> Quote:
-        """Exactly what ``amount``, of either currency, is in the other, for ``SendInternal.quote_id``: this account's,
-        once, for five minutes."""
-        return await exchanging.quote(self.parts, caller, side, amount)
 
     @property
     def has_chain(self) -> bool:

@@ -10,16 +10,20 @@ from tests.contexts.payments.dollars import Has, dealer, has, proved, rate, with
 from tests.contexts.whole import Person, Whole
 
 from hazina.accounts import Wallet
-from hazina.dealer import Side
+from hazina.dealer import Quote, Side
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page
-from hazina.payments import Direction, Line, SendInternal, Sent
+from hazina.payments import Direction, Line, SendInternal, Sent, exchanging
 
 
 async def send(payer: Person, wallet: Wallet, to: Wallet, amount: Msats | Cents, **more: object) -> Sent:
     order = SendInternal(wallet.id, to.id, amount, **more)  # type: ignore[arg-type]  # further fields by name
     return await payer.whole.bank.payments.send_internal(payer.caller, order)
+
+
+async def quoted(person: Person, side: Side, amount: Msats | Cents) -> Quote:
+    return await exchanging.quote(person.whole.bank.payments.parts, person.caller, side, amount)
 
 
 async def newest(person: Person, wallet: Wallet) -> Line:
@@ -123,13 +127,12 @@ async def test_usd_03_a_quote_is_used_once_by_its_account_for_its_amounts_in_tim
     """What was quoted is what is moved, exactly, though the price is older by then; everything else is refused."""
     anna, ben = await with_dollars(whole), await with_dollars(whole)
     await rate(whole)
-    pays = whole.bank.payments
     four = [
-        await pays.quote(anna.caller, side, amount)
+        await quoted(anna, side, amount)
         for side in (Side.BUY, Side.SELL)
         for amount in (Msats.from_sats(3_000), Cents(199))
     ]
-    late = await pays.quote(anna.caller, Side.BUY, Cents(100))
+    late = await quoted(anna, Side.BUY, Cents(100))
     whole.clock.shift += timedelta(minutes=4)
     before = await has(anna)
     one = four[0]
@@ -166,7 +169,7 @@ async def test_usd_03_a_quote_is_used_once_by_its_account_for_its_amounts_in_tim
 async def test_a_quote_used_at_once_by_many_is_used_by_one(whole: Whole) -> None:
     anna, ben = await with_dollars(whole), await whole.person()
     await rate(whole)
-    quote = await whole.bank.payments.quote(anna.caller, Side.BUY, Cents(500))
+    quote = await quoted(anna, Side.BUY, Cents(500))
     before = await has(anna)
     calls = [send(anna, anna.btc, (anna, ben)[n % 2].usd, quote.msats, quote_id=quote.id) for n in range(20)]
     said = await asyncio.gather(*calls, return_exceptions=True)
@@ -180,7 +183,7 @@ async def test_a_quote_used_at_once_by_many_is_used_by_one(whole: Whole) -> None
 async def test_a_quote_whose_payment_was_refused_is_still_good(whole: Whole) -> None:
     anna = await with_dollars(whole, sats=1_000)
     await rate(whole)
-    quote = await whole.bank.payments.quote(anna.caller, Side.BUY, Msats.from_sats(5_000))
+    quote = await quoted(anna, Side.BUY, Msats.from_sats(5_000))
     with pytest.raises(Refusal) as refused:
         await send(anna, anna.btc, anna.usd, quote.msats, quote_id=quote.id)
     assert refused.value.code == "INSUFFICIENT_BALANCE"
