@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import captcha, control, faults, feeds, okx_wire, receiver, smtp, twilio
+from hazina.sandbox import captcha, control, faults, feeds, lnurl, okx_wire, receiver, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
@@ -61,7 +61,11 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
     played = (
         Mount("/lnd", Lnd(world)),
         Mount("/lnd-2", Lnd(world, BANK_2, "lnd-2")),
-        *(Route(f"/sandbox/api{path}", answering(world, act), methods=[method]) for method, path, act in LIGHTNING),
+        *lnurl.routes(world),
+        *(
+            Route(f"/sandbox/api{path}", answering(world, act), methods=[method])
+            for method, path, act in (*LIGHTNING, *lnurl.CONTROL)
+        ),
     )
     app = Starlette(
         routes=[

@@ -27,6 +27,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "exchange": ("ticker", "candles"),
     "rates": ("rates",),
     "smtp": ("data",),
+    "lnurl": ("pay", "pay.callback", "withdraw", "withdraw.callback"),
     "captcha": ("status", "register", "verify"),
     "okx": (
         "config", "instruments", "mark", "balance", "positions", "bills", "funding", "order.place", "order",
