@@ -22,7 +22,7 @@ class AmountTooSmall(Refusal):
 
     code = "AMOUNT_TOO_SMALL"
     kind = Kind.INVALID
-    message = "This is too little to be exchanged: it would be less than one cent. Nothing was moved."
+    message = "This is too little to be exchanged: it would be less than one cent, or one satoshi. Nothing was moved."
 
 
 class WrongCurrency(Refusal):
