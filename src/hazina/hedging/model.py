@@ -270,7 +270,7 @@ def exposure(look: Look, policy: Policy) -> int:
 
 def collateral(look: Look, policy: Policy) -> int:
     """Satoshi that carry the position at the leverage aimed at."""
-    return sats_of(exposure(look, policy) * PERCENT // policy.leverage_target_pct, look.price)
+    return -(-sats_of(exposure(look, policy), look.price) * PERCENT // policy.leverage_target_pct)
 
 
 def transfer_for(look: Look, policy: Policy) -> int:
