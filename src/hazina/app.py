@@ -52,6 +52,7 @@ from hazina.kernel.keyfile import keys_in
 from hazina.ledger import Books
 from hazina.links import Links, Place, Places
 from hazina.links import Parts as LinkParts
+from hazina.merchants import Merchants
 from hazina.oauth import SANDBOX_POLICY as OAUTH_SANDBOX_POLICY
 from hazina.oauth import OAuth
 from hazina.oauth import Policy as OAuthPolicy
@@ -130,6 +131,7 @@ class Bank:
     notices: Notices
     feedback: Feedback
     account_closing: AccountClosing
+    merchants: Merchants
     hedge: Hedge
 
     async def start(self) -> None:
@@ -244,7 +246,10 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     venue = Okx.of(settings.hedging, clock) if settings.hedging else None
     hedge = Hedge(db, clock, books, prices, venue, onchain, _hedge_policy(settings))
     watching = Watch(db, clock, lightning)
+    merchants = Merchants(db, clock, identity.audit)
     queue = jobs.queue(db.url)
+    if settings.sweep_merchants:
+        jobs.schedule(queue, "hazina.merchants", "23 4 * * 1 0", merchants.sweep)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
     outside = (
         *lightning,
@@ -284,7 +289,8 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         contacts=Contacts(db, clock),
         notices=Notices(db, clock, identity),
         feedback=Feedback(db, clock),
-        account_closing=AccountClosing(db, clock, accounts),
+        account_closing=AccountClosing(db, clock, accounts, [merchants.account_closed]),
+        merchants=merchants,
         hedge=hedge,
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hazina.ops.apps_cli import apps_cli
+from hazina.ops.merchants_cli import feedback, merchants_cli
 from hazina.ops.treasury_cli import treasury_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
 
@@ -61,6 +62,8 @@ keys_cli = typer.Typer(
 cli.add_typer(keys_cli)
 cli.add_typer(treasury_cli)
 cli.add_typer(apps_cli)
+cli.add_typer(merchants_cli)
+cli.command()(feedback)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, onchain, or bank for everything that leaves.")]
 Regtest = Annotated[
     bool, typer.Option("--regtest", help="Real nodes on a private chain: a bitcoind, a Lightning network.")

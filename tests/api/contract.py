@@ -440,8 +440,6 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 """
 
 NOT_YET: dict[str, set[str]] = {
-    "Query": {
-    },
     "Mutation": {
         "quizClaim",
         "supportChatMessageAdd",

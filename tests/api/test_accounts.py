@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from tests.api.conftest import Json, Person, World
 
+from hazina.accounts import tell_in_app
 from hazina.api import statement_csv
 
 SEND = """mutation($input: IntraLedgerPaymentSendInput!) { intraLedgerPaymentSend(input: $input) {
@@ -162,13 +163,13 @@ async def test_devices_and_language(world: World) -> None:
 
 async def test_notices_in_the_app(world: World) -> None:
     amina, baraka = await world.person(), await world.person()
+    now, who = world.clock.now(), UUID(amina.user_id)
     async with world.bank.db.transaction() as tx:
         for number in range(3):
-            await world.bank.notices.tell(tx, UUID(amina.user_id), f"News {number}", "Read it.", deep_link="/map")
-        await world.bank.notices.tell(
-            tx, UUID(amina.user_id), "Big", "Look.", url="https://bank.example/news", label="Open", bulletin=True,
-            icon="BELL",
-        )  # fmt: skip
+            await tell_in_app(tx, who, f"News {number}", "Read it.", now, deep_link="/map")
+        await tell_in_app(
+            tx, who, "Big", "Look.", now, url="https://bank.example/news", label="Open", bulletin=True, icon="BELL"
+        )
     list_ = """query($first: Int!, $after: String) { me { statefulNotificationsWithoutBulletinEnabled(
         first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id title action {
         ... on OpenDeepLinkAction { deepLink label } } } edges { cursor node { title } } } } }"""

@@ -45,7 +45,7 @@ from hazina.accounts.model import (
     limit_subject,
     parse_username,
 )
-from hazina.accounts.notices import Notices
+from hazina.accounts.notices import Notices, tell_in_app
 from hazina.accounts.service import Accounts, recipient, wallet_for
 from hazina.accounts.store import (
     account_by_id,
@@ -103,6 +103,7 @@ __all__ = [
     "parse_username",
     "recipient",
     "set_merchant",
+    "tell_in_app",
     "wallet_by_id",
     "wallet_for",
     "wallets_by_ids",

@@ -6,6 +6,7 @@ Nothing is pushed yet. Notices inside the app (Blink's stateful notifications) w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from hazina.access import Caller
 from hazina.accounts import notice_store
@@ -74,15 +75,6 @@ class Notices:
 
     # -- inside the app -------------------------------------------------------------------------
 
-    async def tell(
-        self, tx: Tx, user_id: UUID, title: str, body: str, *, deep_link: str | None = None, url: str | None = None,
-        label: str | None = None, icon: str | None = None, bulletin: bool = False,
-    ) -> None:  # fmt: skip
-        """A step: told in the commit of what it tells of."""
-        assert deep_link is None or url is None
-        notice = Notice(new_id(), title, body, deep_link, url, label, icon, bulletin, self.clock.now())
-        await notice_store.put_notice(tx, user_id, notice)
-
     async def page(
         self, caller: Caller, page: Page, *, bulletin: bool | None = None, unread: bool = False
     ) -> Slice[Notice]:
@@ -107,3 +99,12 @@ class Notices:
         if found is None:
             raise NoticeUnknown
         return found
+
+
+async def tell_in_app(
+    tx: Tx, user_id: UUID, title: str, body: str, at: datetime, *, deep_link: str | None = None, url: str | None = None,
+    label: str | None = None, icon: str | None = None, bulletin: bool = False,
+) -> None:  # fmt: skip
+    """A step: told in the commit of what it tells of. ``deep_link`` or ``url``, see ``Notice``."""
+    assert deep_link is None or url is None
+    await notice_store.put_notice(tx, user_id, Notice(new_id(), title, body, deep_link, url, label, icon, bulletin, at))

@@ -16,6 +16,7 @@ from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
 from hazina.ledger import Books
 from hazina.links import Links
+from hazina.merchants import Merchants
 from hazina.oauth import OAuth
 from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
@@ -68,3 +69,5 @@ class Bank(Protocol):
     def feedback(self) -> Feedback: ...
     @property
     def account_closing(self) -> AccountClosing: ...
+    @property
+    def merchants(self) -> Merchants: ...

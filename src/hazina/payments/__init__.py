@@ -51,7 +51,7 @@ from hazina.payments.model import (
 from hazina.payments.nodes import Nodes, NodeStanding, NodesUnfit, Seat
 from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
-from hazina.payments.store import invoices_with, paid_at, sent_with, waiting_since
+from hazina.payments.store import accounts_moved_since, invoices_with, paid_at, sent_with, waiting_since
 
 CLAIMS = (*_CLAIMS, IN_FLIGHT)
 
@@ -98,6 +98,7 @@ __all__ = [
     "Sent",
     "State",
     "Via",
+    "accounts_moved_since",
     "checks_since",
     "drawing",
     "invoices_with",

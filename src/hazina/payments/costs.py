@@ -168,8 +168,8 @@ async def _fee_now(parts: Parts, facts: Facts, what: Parcel) -> OnchainFee:
     price = await parts.prices.latest()
     matter = Matter(
         what.sats, cents_of(Msats.from_sats(what.sats), price).n if price else 0, account_id=facts.payer.account.id,
-        imbalance_sats=await _imbalance(parts), miner_sats=asked.miner_sats,
-        sats_per_vbyte=max(asked.msat_per_vb // MSAT_PER_SAT, 1),
+        validated_merchant=facts.payer.account.merchant, imbalance_sats=await _imbalance(parts),
+        miner_sats=asked.miner_sats, sats_per_vbyte=max(asked.msat_per_vb // MSAT_PER_SAT, 1),
     )  # fmt: skip
     fee = fee_of(policy.fees, Network.ONCHAIN, Way.SEND, matter)
     if what.rate is None:

@@ -169,7 +169,10 @@ async def _begin(tx: Tx, parts: Parts, output: Output, at: Market, now: datetime
     """A deposit as it is first seen: whose it is, and what the bank will take of it."""
     holder = None if output.owner is None else (await holders(tx, [output.owner])).get(output.owner)
     account_id = holder.account.id if holder else None
-    matter = Matter(output.sats, _cents(output.sats, at.price), account_id=account_id)
+    merchant = holder is not None and holder.account.merchant
+    matter = Matter(
+        output.sats, _cents(output.sats, at.price), account_id=account_id, validated_merchant=merchant
+    )  # fmt: skip
     fee = fee_of(parts.policy.fees, Network.ONCHAIN, Way.RECEIVE, matter).bank_sats
     kept = holder is None or output.sats < parts.policy.onchain_sats_min or output.sats <= fee
     made = Deposit(

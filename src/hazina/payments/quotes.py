@@ -28,7 +28,7 @@ PROBE_SLACK_S = 5.0
 def own_fee(amount: Msats, payer: Holder, price: Price | None, policy: Policy) -> Msats:
     """What the bank itself asks for a payment over Lightning, whole satoshi."""
     cents = volume(amount, price).n if price is not None else 0
-    matter = Matter(amount.sats_ceil, cents, account_id=payer.account.id)
+    matter = Matter(amount.sats_ceil, cents, account_id=payer.account.id, validated_merchant=payer.account.merchant)
     return Msats.from_sats(fee_of(policy.fees, Network.LIGHTNING, Way.SEND, matter).bank_sats)
 
 

@@ -127,6 +127,18 @@ async def look_again(tx: Tx, payment_id: UUID, look_at: datetime) -> None:
     )
 
 
+async def accounts_moved_since(tx: Tx, account_ids: Sequence[UUID], since: datetime) -> set[UUID]:
+    """Which of these accounts have a row in their statement since then."""
+    found = await tx.rows(
+        lambda id_: id_,
+        """select a.id from unnest(%(ids)s::uuid[]) as a(id)
+        cross join lateral (select created_at from line where account_id = a.id order by id desc limit 1) as newest
+        where newest.created_at >= %(since)s""",
+        {"ids": list(account_ids), "since": since},
+    )
+    return set(found)
+
+
 async def open_payments(tx: Tx) -> list[tuple[str, int, float]]:
     """For the figures: kind and state of what is open, how many, age of the oldest in seconds."""
     return await tx.rows(

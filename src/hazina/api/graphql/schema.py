@@ -19,6 +19,7 @@ from hazina.api.graphql.public import (
     globals,
     invoices,
     links,
+    merchants,
     notifications,
     onchain,
     payments,
