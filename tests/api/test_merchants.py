@@ -32,13 +32,9 @@ async def shown(world: World) -> list[str]:
 
 
 async def is_merchant(world: World, person: Person) -> bool:
-    return (await world.bank.accounts.me(await _caller(world, person))).account.merchant
-
-
-async def _caller(world: World, person: Person) -> object:
-    found = await world.bank.accounts.caller(person.token, None)
-    assert found is not None
-    return found
+    caller = await world.bank.accounts.caller(person.token, None)
+    assert caller is not None
+    return (await world.bank.accounts.me(caller)).account.merchant
 
 
 async def test_a_place_waits_until_an_operator_has_looked(world: World) -> None:
