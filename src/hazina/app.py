@@ -22,6 +22,7 @@ from hazina.adapters import exchange, fiat
 from hazina.adapters.bitcoind import Bitcoind
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
 from hazina.adapters.captcha import GeeTest, Turnstile
+from hazina.adapters.chat import Chat
 from hazina.adapters.electrum import Electrum
 from hazina.adapters.exchange import Exchange, histories
 from hazina.adapters.fiat import RateSource
@@ -30,6 +31,7 @@ from hazina.adapters.lnurl import Lnurl
 from hazina.adapters.nostr import NostrRelays
 from hazina.adapters.okx import Okx
 from hazina.adapters.outward import Outward
+from hazina.adapters.proxycheck import ProxyCheck
 from hazina.adapters.smtp import Smtp
 from hazina.adapters.twilio import Lookup, Twilio
 from hazina.chain import Chain
@@ -49,6 +51,8 @@ from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT, Hub
 from hazina.kernel.keyfile import keys_in
+from hazina.learn import Learn
+from hazina.learn import Policy as LearnPolicy
 from hazina.ledger import Books
 from hazina.links import Links, Place, Places
 from hazina.links import Parts as LinkParts
@@ -63,6 +67,8 @@ from hazina.safety import Safety
 from hazina.settings import Electrum as ElectrumSettings
 from hazina.settings import ExemptAccount, Fees, Settings, Strategy, TieredFlat
 from hazina.settings import Lnd as LndSettings
+from hazina.support import Policy as SupportPolicy
+from hazina.support import Support
 from hazina.watch import Watch
 from hazina.webhooks import Webhooks
 
@@ -93,6 +99,7 @@ ZAPS_EVERY_S = 2.0
 USES_EVERY_S = 5.0
 WEBHOOKS_EVERY_S = 0.5
 FORGET_EVERY_S = 3_600.0
+REWARDS_EVERY_S = 30.0
 FACTS_KEPT = timedelta(days=3)
 KEYS_KEPT = timedelta(days=7)
 
@@ -133,6 +140,8 @@ class Bank:
     account_closing: AccountClosing
     merchants: Merchants
     hedge: Hedge
+    learn: Learn
+    support: Support
 
     async def start(self) -> None:
         """Connect. Raises psycopg.OperationalError when the database is away, BadKeys when it was written with
@@ -190,6 +199,7 @@ class Bank:
             "audit": lambda: every(AUDIT_EVERY_S, "audit", self._link_audit),
             "webhooks": lambda: every(WEBHOOKS_EVERY_S, "webhooks", self.webhooks.follow),
             "deliveries": self.webhooks.deliver,
+            "rewards": lambda: every(REWARDS_EVERY_S, "rewards", self.learn.settle),
             "old deliveries": lambda: every(FORGET_EVERY_S, "old deliveries", self.webhooks.sweep),
             "jobs": lambda: jobs.work(self.queue, self.settings.worker_concurrency),
         }
@@ -245,6 +255,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     linking = Links(LinkParts(db, clock, accounts, paying, prices, services, relays, keys, places, network))
     venue = Okx.of(settings.hedging, clock) if settings.hedging else None
     hedge = Hedge(db, clock, books, prices, venue, onchain, _hedge_policy(settings))
+    teaching, helping = _learn(settings, accounts, paying), _support(settings, accounts)
     watching = Watch(db, clock, lightning)
     merchants = Merchants(db, clock, identity.audit)
     queue = jobs.queue(db.url)
@@ -262,7 +273,8 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         oauth,
         strangers,
     )
-    closing = (hooks.stop, *(one.close for one in outside))
+    asked = [one for one in (teaching.ips, helping.assistant) if one is not None]
+    closing = (hooks.stop, *(one.close for one in (*outside, *asked)))
     return Bank(
         settings,
         db,
@@ -292,7 +304,25 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         account_closing=AccountClosing(db, clock, accounts, [merchants.account_closed]),
         merchants=merchants,
         hedge=hedge,
+        learn=teaching,
+        support=helping,
     )
+
+
+def _learn(settings: Settings, accounts: Accounts, paying: Payments) -> Learn:
+    said = settings.quiz
+    policy = LearnPolicy(
+        frozenset(said.phone_countries_denied), frozenset(said.ip_countries_denied), frozenset(said.networks_denied)
+    )
+    ips = ProxyCheck(said.proxycheck_url, said.proxycheck_key) if said.proxycheck_url else None
+    return Learn(paying.parts.db, paying.parts.clock, accounts, paying, ips, policy)
+
+
+def _support(settings: Settings, accounts: Accounts) -> Support:
+    """Off where no assistant is set."""
+    said = settings.support_chat
+    policy = SupportPolicy(prompt=said.prompt) if said and said.prompt else SupportPolicy()
+    return Support(accounts.db, accounts.clock, accounts, Chat(said) if said else None, policy)
 
 
 def _hedge_policy(settings: Settings) -> HedgePolicy:

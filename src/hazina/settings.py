@@ -319,6 +319,33 @@ class Fees(Section):
     withdrawal: tuple[Strategy, ...] | None = None
 
 
+class SupportChat(Section):
+    """The assistant of the support chat, behind an OpenAI-compatible API. Without this section the chat is off."""
+
+    base_url: str
+    """Up to and with the version, such as https://api.openai.com/v1."""
+    model: str
+    key: SecretStr | None = None
+    prompt: str | None = Field(None, max_length=20_000)
+    """What the assistant is told it is; unset: a few words about this bank."""
+    old_token_limit: bool = False
+    """Send ``max_tokens`` in place of ``max_completion_tokens``."""
+
+    _url = field_validator("base_url")(_checked_url)
+
+
+class Quiz(Section):
+    """Whom quizzes are not rewarded for. Countries are ISO codes such as KE, networks such as AS1234."""
+
+    phone_countries_denied: tuple[str, ...] = ()
+    ip_countries_denied: tuple[str, ...] = ()
+    networks_denied: tuple[str, ...] = ()
+    proxycheck_url: str | None = None
+    """Such as https://proxycheck.io: addresses are looked up there, and those of VPNs, or that nothing is known of,
+    are not rewarded. Unset: none is looked up."""
+    proxycheck_key: SecretStr | None = None
+
+
 class Settings(Section):
     data: Path = Path(DATA_DEFAULT)
     """Folder of everything that the bank keeps on this machine."""
@@ -371,6 +398,8 @@ class Settings(Section):
     """The same."""
     identity: Identity = Identity.model_validate({})
     fees: Fees = Fees.model_validate({})
+    support_chat: SupportChat | None = None
+    quiz: Quiz = Quiz.model_validate({})
     mobile: dict[Literal["android", "ios"], MobileApp] = Field(default_factory=dict)
     """Apps of the bank's own in the stores, by platform."""
     sweep_merchants: bool = False

@@ -439,15 +439,7 @@ UNEXPECTED_CLIENT_ERROR UNKNOWN_CLIENT_ERROR ENTERED_DUST_AMOUNT ONCHAIN_PAYMENT
 LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MISSING_IN_CONTEXT_ERROR
 """
 
-NOT_YET: dict[str, set[str]] = {
-    "Mutation": {
-        "quizClaim",
-        "supportChatMessageAdd",
-        "supportChatReset",
-    },
-    "ConsumerAccount": {"quiz"},
-    "User": {"supportChat"},
-}
+NOT_YET: dict[str, set[str]] = {}
 
 OURS = {
     "User": {"sessions"},

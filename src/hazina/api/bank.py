@@ -14,12 +14,14 @@ from hazina.identity.proofs import Proofs
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
 from hazina.kernel.events import Hub
+from hazina.learn import Learn
 from hazina.ledger import Books
 from hazina.links import Links
 from hazina.merchants import Merchants
 from hazina.oauth import OAuth
 from hazina.payments import Nodes, Payments
 from hazina.settings import Settings
+from hazina.support import Support
 from hazina.watch import Watch
 from hazina.webhooks import Webhooks
 
@@ -59,6 +61,10 @@ class Bank(Protocol):
     def links(self) -> Links: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def learn(self) -> Learn: ...
+    @property
+    def support(self) -> Support: ...
     @property
     def watch(self) -> Watch: ...
     @property

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hazina.sandbox import captcha, control, faults, feeds, lnurl, okx_wire, receiver, smtp, twilio
+from hazina.sandbox import captcha, chat, control, faults, feeds, ips, lnurl, okx_wire, receiver, smtp, twilio
 from hazina.sandbox.lnd import Lnd
 from hazina.sandbox.network import BANK_2
 from hazina.sandbox.problems import Problem
@@ -71,6 +71,8 @@ def create(data: Path, world: World | None = None, nodes: Sequence[BaseRoute] = 
         routes=[
             *(nodes or played),
             Route("/hooks/{name}", _receiver(world), methods=["POST"]),
+            Route("/openai/v1/chat/completions", chat.Completions(world), methods=["POST"]),
+            Route("/proxycheck/v2/{ip}", ips.Addresses(world)),
             Route("/twilio/2010-04-01/Accounts/{sid}/Messages.json", _Messages(world)),
             Route("/twilio/v2/PhoneNumbers/{phone}", _Lookup(world)),
             *okx_wire.routes(world),

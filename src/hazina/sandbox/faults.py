@@ -29,6 +29,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "smtp": ("data",),
     "lnurl": ("pay", "pay.callback", "withdraw", "withdraw.callback"),
     "captcha": ("status", "register", "verify"),
+    "chat": ("completions",),
+    "proxycheck": ("lookup",),
     "okx": (
         "config", "instruments", "mark", "balance", "positions", "bills", "funding", "order.place", "order",
         "order.cancel", "transfer", "transfer.state", "currencies", "deposit.address", "deposits", "withdraw",
