@@ -6,7 +6,7 @@ revision, down_revision, branch_labels, depends_on = "0030", "0029", None, None
 
 QUIZ = """
 create table quiz_funder (
-    only boolean primary key default true check (only),
+    one boolean primary key default true check (one),
     account_id uuid not null,
     set_at timestamptz not null
 );
