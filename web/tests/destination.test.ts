@@ -32,7 +32,7 @@ test("every usual wrapping is understood", () => {
 
 test("what cannot be paid is told apart", () => {
   const wrong: Record<string, string> = {
-    "": "empty", "amina@elsewhere.example": "address", "a@b@bank.example": "address", "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7": "lnurl", "https://example.com": "lnurl",
+    "": "empty", "a@b@bank.example": "address", "ämina@elsewhere.example": "address", "amina@elsewhere": "address", "https://example.com": "lnurl", "keyauth://example.com": "lnurl", "lnurl1": "lnurl",
     "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": "network", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn": "network",
     "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1e3": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=-1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?req-pop=x": "link", "bitcoin:nobody": "link", "bitcoin:": "link",
     "+254 712 345 678": "phone", "0712345678": "phone", "??": "unknown", "ab": "unknown", [DONATION.slice(0, 80)]: "broken",
@@ -53,4 +53,13 @@ test("addresses and their links are read", () => {
   assert.deepEqual(read(`bitcoin:${ADDRESS}?AMOUNT=0.00000001&message=Tea%20house`), { ...plain, sats: 1n, memo: "Tea house" });
   assert.deepEqual(read(`bitcoin:${ADDRESS}?lightning=lnbc1broken&amount=.5`), { ...plain, sats: 50_000_000n });
   assert.deepEqual(read("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"), { ...plain, address: "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa" });
+});
+
+test("addresses and links of other services are read", () => {
+  const LNURL = "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7";
+  const read = (text: string): unknown => readDestination(text, bank, 0);
+  for (const text of ["amina@elsewhere.example", "Amina@Elsewhere.Example", "lightning:amina@elsewhere.example"]) assert.deepEqual(read(text), { kind: "address", text: "amina@elsewhere.example" }, text);
+  assert.deepEqual(read("amina+shop@pay.elsewhere.example"), { kind: "address", text: "amina+shop@pay.elsewhere.example" });
+  for (const text of [LNURL, LNURL.toUpperCase(), `lightning:${LNURL}`, `https://shop.example/pay?lightning=${LNURL.toUpperCase()}`]) assert.deepEqual(read(text), { kind: "lnurl", text: LNURL }, text);
+  assert.deepEqual(read("lnurlp://pay.elsewhere.example/p/Ab"), { kind: "lnurl", text: "lnurlp://pay.elsewhere.example/p/Ab" });
 });

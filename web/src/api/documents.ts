@@ -7,7 +7,7 @@ export interface LineData {
   settlementAmount: number; settlementFee: number; settlementCurrency: "BTC" | "USD";
   settlementDisplayAmount: string; settlementDisplayCurrency: string;
   initiationVia: { __typename: string; counterPartyUsername?: string | null; paymentHash?: string; paymentRequest?: string; address?: string };
-  settlementVia: { __typename: string; counterPartyUsername?: string | null; preImage?: string | null; transactionHash?: string | null; vout?: number | null; confirmations?: number | null; confirmationsNeeded?: number | null };
+  settlementVia: { __typename: string; counterPartyUsername?: string | null; counterPartyWalletId?: string | null; preImage?: string | null; transactionHash?: string | null; vout?: number | null; confirmations?: number | null; confirmationsNeeded?: number | null };
 }
 interface Ratio { base: number; offset: number }
 export interface PriceData { timestamp: number; btcSatPrice: Ratio; usdCentPrice: Ratio; denominatorCurrencyDetails: { id: string; fractionDigits: number } }
@@ -17,7 +17,7 @@ interface Page { pageInfo: { endCursor: string | null; hasNextPage: boolean }; e
 export const LINE = `fragment Line on Transaction {
   id createdAt direction status memo settlementAmount settlementFee settlementCurrency settlementDisplayAmount settlementDisplayCurrency
   initiationVia { __typename ... on InitiationViaIntraLedger { counterPartyUsername } ... on InitiationViaLn { paymentHash paymentRequest } ... on InitiationViaOnChain { address } }
-  settlementVia { __typename ... on SettlementViaIntraLedger { counterPartyUsername preImage } ... on SettlementViaLn { preImage } ... on SettlementViaOnChain { transactionHash vout confirmations confirmationsNeeded } }
+  settlementVia { __typename ... on SettlementViaIntraLedger { counterPartyUsername counterPartyWalletId preImage } ... on SettlementViaLn { preImage } ... on SettlementViaOnChain { transactionHash vout confirmations confirmationsNeeded } }
 }`;
 const PRICE = `fragment Rate on RealtimePrice { timestamp btcSatPrice { base offset } usdCentPrice { base offset } denominatorCurrencyDetails { id fractionDigits } }`;
 

@@ -73,3 +73,50 @@ export const InvoiceState = doc<{ lnInvoicePaymentStatusByPaymentRequest: { stat
 
 export const InvoiceChanges = doc<{ lnInvoicePaymentStatusByPaymentRequest: Errors & { status: InvoiceStatus | null } }, { request: string }>(
   `subscription InvoiceChanges($request: LnPaymentRequest!) { lnInvoicePaymentStatusByPaymentRequest(input: { paymentRequest: $request }) { errors { message code } status } }`);
+
+export const ExchangeQuote = doc<{ quote: Errors & { quote: { id: string; gets: number; expiresAt: number } | null } }, { walletId: string; amount: number }>(
+  `mutation ExchangeQuote($walletId: WalletId!, $amount: SafeInt!) { quote: exchangeQuoteCreate(input: { walletId: $walletId, amount: $amount }) { errors { message code } quote { id gets expiresAt } } }`);
+
+export const Exchange = doc<{ sent: Sent }, { quoteId: string }>(
+  `mutation Exchange($quoteId: ID!) { sent: exchange(input: { quoteId: $quoteId }) { ${SENT} } }
+${LINE}`);
+
+// -- out of the dollar wallet, and into it ---------------------------------------------------------
+
+export const NewDollarInvoice = doc<{ lnUsdInvoiceCreate: Made }, { walletId: string; amount: number; memo: string | null; expiresIn: number }>(
+  `mutation NewDollarInvoice($walletId: WalletId!, $amount: CentAmount!, $memo: Memo, $expiresIn: Minutes) { lnUsdInvoiceCreate(input: { walletId: $walletId, amount: $amount, memo: $memo, expiresIn: $expiresIn }) { errors { message code } invoice { paymentRequest paymentHash } } }`);
+
+/** In cents, whatever the type is called. */
+export const DollarFeeOf = doc<{ fee: Fee }, { walletId: string; request: string }>(
+  `mutation DollarFeeOf($walletId: WalletId!, $request: LnPaymentRequest!) { fee: lnUsdInvoiceFeeProbe(input: { walletId: $walletId, paymentRequest: $request }) { errors { message code } amount } }`);
+
+export const DollarFeeOfOpen = doc<{ fee: Fee }, { walletId: string; request: string; amount: number }>(
+  `mutation DollarFeeOfOpen($walletId: WalletId!, $request: LnPaymentRequest!, $amount: CentAmount!) { fee: lnNoAmountUsdInvoiceFeeProbe(input: { walletId: $walletId, paymentRequest: $request, amount: $amount }) { errors { message code } amount } }`);
+
+export const PayOpenInvoiceDollars = doc<{ sent: Sent }, { walletId: string; request: string; amount: number; memo: string | null }>(
+  `mutation PayOpenInvoiceDollars($walletId: WalletId!, $request: LnPaymentRequest!, $amount: CentAmount!, $memo: Memo) { sent: lnNoAmountUsdInvoicePaymentSend(input: { walletId: $walletId, paymentRequest: $request, amount: $amount, memo: $memo }) { ${SENT} } }
+${LINE}`);
+
+export const DollarChainFees = doc<Fees, { walletId: string; address: string; amount: number }>(
+  `query DollarChainFees($walletId: WalletId!, $address: OnChainAddress!, $amount: CentAmount!) { fast: onChainUsdTxFee(walletId: $walletId, address: $address, amount: $amount, speed: FAST) { amount } medium: onChainUsdTxFee(walletId: $walletId, address: $address, amount: $amount, speed: MEDIUM) { amount } slow: onChainUsdTxFee(walletId: $walletId, address: $address, amount: $amount, speed: SLOW) { amount } }`);
+
+export const DollarChainFeesOfSats = doc<Fees, { walletId: string; address: string; amount: number }>(
+  `query DollarChainFeesOfSats($walletId: WalletId!, $address: OnChainAddress!, $amount: SatAmount!) { fast: onChainUsdTxFeeAsBtcDenominated(walletId: $walletId, address: $address, amount: $amount, speed: FAST) { amount } medium: onChainUsdTxFeeAsBtcDenominated(walletId: $walletId, address: $address, amount: $amount, speed: MEDIUM) { amount } slow: onChainUsdTxFeeAsBtcDenominated(walletId: $walletId, address: $address, amount: $amount, speed: SLOW) { amount } }`);
+
+export const PayAddressDollars = doc<{ sent: Sent }, ToAddress & { amount: number }>(
+  `mutation PayAddressDollars($walletId: WalletId!, $address: OnChainAddress!, $amount: CentAmount!, $speed: PayoutSpeed!, $memo: Memo) { sent: onChainUsdPaymentSend(input: { walletId: $walletId, address: $address, amount: $amount, speed: $speed, memo: $memo }) { ${SENT} } }
+${LINE}`);
+
+export const PayAddressSatsOfDollars = doc<{ sent: Sent }, ToAddress & { amount: number }>(
+  `mutation PayAddressSatsOfDollars($walletId: WalletId!, $address: OnChainAddress!, $amount: SatAmount!, $speed: PayoutSpeed!, $memo: Memo) { sent: onChainUsdPaymentSendAsBtcDenominated(input: { walletId: $walletId, address: $address, amount: $amount, speed: $speed, memo: $memo }) { ${SENT} } }
+${LINE}`);
+
+// -- addresses and links of other services ----------------------------------------------------------
+
+export const PayLightningAddress = doc<{ sent: Sent }, { walletId: string; to: string; amount: number }>(
+  `mutation PayLightningAddress($walletId: WalletId!, $to: String!, $amount: SatAmount!) { sent: lnAddressPaymentSend(input: { walletId: $walletId, lnAddress: $to, amount: $amount }) { ${SENT} } }
+${LINE}`);
+
+export const PayLnurl = doc<{ sent: Sent }, { walletId: string; to: string; amount: number }>(
+  `mutation PayLnurl($walletId: WalletId!, $to: String!, $amount: SatAmount!) { sent: lnurlPaymentSend(input: { walletId: $walletId, lnurl: $to, amount: $amount }) { ${SENT} } }
+${LINE}`);

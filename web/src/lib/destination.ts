@@ -4,9 +4,14 @@ export type Destination =
   | { kind: "user"; username: string }
   | { kind: "invoice"; invoice: Invoice }
   | { kind: "chain"; address: string; sats: bigint | null; memo: string }
+  | { kind: "address"; text: string }
+  | { kind: "lnurl"; text: string }
   | { kind: "wrong"; why: "empty" | "broken" | "link" | "lnurl" | "address" | "phone" | "network" | "expired" | "unknown" };
 
 const USERNAME = /^(?![13_]|bc1|lnbc1)(?=.*[a-z])[0-9a-z_]{3,50}$/i;
+
+// LUD-16: what stands before the @, and a domain, or a machine with a port.
+const ADDRESS = /^[a-z0-9][a-z0-9._+-]{0,63}@([a-z0-9-]{1,63}\.)+[a-z]{2,63}$|^[a-z0-9][a-z0-9._+-]{0,63}@(localhost|[a-z0-9.-]+):\d{2,5}$/i;
 
 const CHAIN = /^(bc|tb|bcrt)1[a-z0-9]{11,87}$|^[123mn][a-km-zA-HJ-NP-Z1-9]{25,40}$/i;
 /** Networks of an address, as far as its beginning tells; the bank reads the rest. */
@@ -24,12 +29,21 @@ export function readDestination(input: string, bank: { network: string; domain: 
     if (invoice.expiresAt <= now) return { kind: "wrong", why: "expired" };
     return { kind: "invoice", invoice };
   }
-  if (/^lnurl1|^(lnurlp|keyauth|https?):/i.test(line)) return { kind: "wrong", why: "lnurl" };
+  if (/^lnurl1[02-9ac-hj-np-z]{20,}$|^lnurlp:\/\/[^\s]{4,}$/i.test(line)) return { kind: "lnurl", text: line.toLowerCase().startsWith("lnurl1") ? line.toLowerCase() : line };
+  if (/^lnurl|^(keyauth|https?):/i.test(line)) return wrapped(line, bank, now);
   if (CHAIN.test(line)) return chain(line, bank.network, null, "");
   const [name = "", domain, more] = line.replace(/^@/, "").split("@");
-  if (domain !== undefined && (more !== undefined || domain.toLowerCase() !== bank.domain.toLowerCase())) return { kind: "wrong", why: "address" };
+  if (domain !== undefined && (more !== undefined || domain.toLowerCase() !== bank.domain.toLowerCase())) {
+    return more === undefined && ADDRESS.test(`${name}@${domain}`) ? { kind: "address", text: `${name}@${domain}`.toLowerCase() } : { kind: "wrong", why: "address" };
+  }
   if (/^\+?[\d\s()-]{7,}$/.test(name)) return { kind: "wrong", why: "phone" };
   return USERNAME.test(name) ? { kind: "user", username: name.toLowerCase() } : { kind: "wrong", why: "unknown" };
+}
+
+/** A web address that holds a link to pay: `https://shop.example/?lightning=LNURL…`. */
+function wrapped(line: string, bank: { network: string; domain: string }, now: number): Destination {
+  const inside = /[?&]lightning=([a-z0-9]+)/i.exec(line)?.[1];
+  return inside ? readDestination(inside, bank, now) : { kind: "wrong", why: "lnurl" };
 }
 
 function chain(address: string, network: string, sats: bigint | null, memo: string): Destination {

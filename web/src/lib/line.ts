@@ -10,7 +10,10 @@ export interface Line {
   amount: bigint; fee: bigint;
   /** What it was worth at that time, in the currency of then. */
   worth: { amount: bigint; unit: Unit } | null;
-  who: string | null; lightning: boolean; hash: string | null; preimage: string | null; request: string | null;
+  who: string | null;
+  /** The other wallet's id, inside the bank. */
+  peer: string | null;
+  lightning: boolean; hash: string | null; preimage: string | null; request: string | null;
   /** Of the blockchain. `blocks`: how many confirm a deposit that waits, and how many it needs. */
   chain: boolean; address: string | null; txid: string | null; vout: number | null; blocks: { have: number; need: number } | null;
 }
@@ -21,6 +24,7 @@ export function lineOf(d: LineData): Line {
     amount: BigInt(d.settlementAmount), fee: BigInt(d.settlementFee),
     worth: worthOf(d.settlementDisplayAmount, d.settlementDisplayCurrency),
     who: d.initiationVia.counterPartyUsername ?? d.settlementVia.counterPartyUsername ?? null,
+    peer: d.settlementVia.counterPartyWalletId ?? null,
     lightning: d.initiationVia.__typename === "InitiationViaLn",
     hash: d.initiationVia.paymentHash ?? null, preimage: d.settlementVia.preImage ?? null, request: d.initiationVia.paymentRequest || null,
     chain: d.settlementVia.__typename === "SettlementViaOnChain", address: d.initiationVia.address ?? null, txid: d.settlementVia.transactionHash ?? null, vout: d.settlementVia.vout ?? null,

@@ -26,6 +26,8 @@ const byPath: Record<string, Load> = {
   "/send/amount": step((one) => one.target !== null, () => import("./pages/SendAmount.svelte")),
   "/send/confirm": step((one) => one.target !== null && one.amount !== null, () => import("./pages/Confirm.svelte")),
   "/send/result": step((one) => one.outcome !== null, () => import("./pages/Result.svelte")),
+  "/convert": () => import("./pages/Convert.svelte"),
+  "/convert/confirm": step((one) => one.target?.kind === "own" && one.amount !== null, () => import("./pages/ConvertConfirm.svelte")),
   "/me": () => import("./pages/Me.svelte"),
   "/me/security": () => import("./pages/Security.svelte"),
   "/me/sessions": () => import("./pages/Sessions.svelte"),

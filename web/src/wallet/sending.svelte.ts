@@ -2,19 +2,28 @@
 // starts over, and the history tells what became of a payment that had been sent.
 import { ask, NoAnswer, Refusal } from "../api/client.ts";
 import { Lines, type LineData, type Speed } from "../api/documents.ts";
-import { ChainFees, FeeOf, FeeOfOpen, LinesByHash, PayAddress, PayAddressAll, PayInvoice, PayOpenInvoice, PayUser, PayUserDollars, WalletOf, type Sent } from "../api/paying.ts";
+import {
+  ChainFees, DollarChainFees, DollarChainFeesOfSats, DollarFeeOf, DollarFeeOfOpen, Exchange, ExchangeQuote, FeeOf, FeeOfOpen, LinesByHash, PayAddress, PayAddressAll, PayAddressDollars,
+  PayAddressSatsOfDollars, PayInvoice, PayLightningAddress, PayLnurl, PayOpenInvoice, PayOpenInvoiceDollars, PayUser, PayUserDollars, WalletOf, type Sent,
+} from "../api/paying.ts";
 import type { Invoice } from "../lib/bolt11.ts";
 import { readDestination } from "../lib/destination.ts";
 import { t, type Key } from "../lib/i18n.svelte.ts";
 import { lineOf, net, type Line } from "../lib/line.ts";
-import type { Asset } from "../lib/money.ts";
+import { inUnit, unitOf, type Asset } from "../lib/money.ts";
 import { uuid } from "../lib/once.ts";
 import { bank } from "./bank.svelte.ts";
 import type { Proofs } from "./keys.ts";
 import { refusal, sentence } from "./problems.ts";
 import { ends } from "./words.ts";
 
-export type Target = { kind: "user"; username: string } | { kind: "invoice"; invoice: Invoice } | { kind: "chain"; address: string; sats: bigint | null };
+export type Target = { kind: "user"; username: string } | { kind: "invoice"; invoice: Invoice } | { kind: "chain"; address: string; sats: bigint | null }
+  /** Of another service: a Lightning Address, or a link (LNURL). */
+  | { kind: "address"; text: string } | { kind: "lnurl"; text: string }
+  /** One's own other wallet. */
+  | { kind: "own"; into: Asset };
+/** What an exchange gives for the amount, until when. */
+export interface Quote { id: string; gets: bigint; expiresAt: number }
 /** "lost": no answer came, and we are looking for the payment. "absent": the bank answered that it has none. */
 export type Outcome = "sending" | "done" | "already" | "lost" | "absent" | "refused";
 
@@ -39,6 +48,7 @@ class Sending {
   outcome = $state<Outcome | null>(null);
   line = $state.raw<Line | null>(null);
   problem = $state<{ text: string; code: string } | null>(null);
+  quote = $state.raw<Quote | null>(null);
   /** The second proof that the bank wants first; nothing was moved. */
   proofs = $state.raw<Proofs | null>(null);
   startedAt = 0;
@@ -70,25 +80,51 @@ class Sending {
       this.memo = read.memo.slice(0, 140);
     } else {
       this.target = read;
-      this.amount = read.invoice.sats;
+      this.amount = this.asked;
     }
     return null;
   }
 
   reset(): void {
     this.#run++;
-    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", all: false, speed: "MEDIUM", fees: null, fee: undefined, feeProblem: null, outcome: null, line: null, problem: null, proofs: null });
+    Object.assign(this, { target: null, asset: "BTC", amount: null, memo: "", all: false, speed: "MEDIUM", fees: null, fee: undefined, feeProblem: null, outcome: null, line: null, problem: null, quote: null, proofs: null });
     this.#to = null;
   }
 
+  /** Between one's own wallets. */
+  exchange(from: Asset, amount: bigint): void {
+    this.reset();
+    Object.assign(this, { target: { kind: "own", into: from === "BTC" ? "USD" : "BTC" }, asset: from, amount });
+  }
+
+  /** What the receiver asks for; null where the payer chooses. */
+  get asked(): bigint | null { return this.target?.kind === "invoice" ? this.target.invoice.sats : this.target?.kind === "chain" ? this.target.sats : null; }
   /** Whether the amount is the payer's to choose. */
-  get open(): boolean { return this.target !== null && (this.target.kind === "user" || (this.target.kind === "invoice" ? this.target.invoice.sats : this.target.sats) === null); }
+  get open(): boolean { return this.target !== null && this.asked === null; }
+  /** Pays from this wallet; an amount that the payer chose was of the other one. */
+  from(asset: Asset): void {
+    if (asset === this.asset) return;
+    const before = this.counted;
+    this.asset = asset;
+    if (this.counted !== before) Object.assign(this, { amount: null, all: false });
+  }
+  /** What the amount is counted in: what is asked for is in satoshi, whatever wallet pays it. */
+  get counted(): Asset { return this.asked === null && !this.foreign ? this.asset : "BTC"; }
+  /** At another service: it makes the invoice only when it is paid. */
+  get foreign(): boolean { return this.target?.kind === "address" || this.target?.kind === "lnurl"; }
+  /** The wallets that can pay this. */
+  get assets(): Asset[] { return this.target?.kind === "own" ? [this.asset] : ["BTC", "USD"]; }
   get name(): string {
     if (this.target === null) return "";
+    if (this.target.kind === "own") return t(this.target.into === "USD" ? "wallet.usd" : "wallet.btc");
+    if (this.target.kind === "address" || this.target.kind === "lnurl") return this.target.kind === "lnurl" ? ends(this.target.text) : this.target.text;
     return this.target.kind === "user" ? this.target.username : this.target.kind === "chain" ? ends(this.target.address) : this.target.invoice.memo || t("send.invoice");
   }
   /** What arrives: with all there is, what the fee leaves. */
   get arrives(): bigint | null { return this.amount === null ? null : this.all ? this.amount - (this.fee ?? 0n) : this.amount; }
+
+  /** What leaves the wallet, in its own unit, fee aside; null where the price is needed and not known. */
+  get leaves(): bigint | null { return this.arrives === null ? null : inUnit(this.arrives, this.counted, unitOf(this.asset), bank.price); }
 
   choose(speed: Speed): void {
     this.speed = speed;
@@ -106,16 +142,29 @@ class Sending {
     if (target === null || amount === null || walletId === undefined) return;
     if (target.kind === "user") { this.fee = 0n; return; }
     const run = this.#run;
+    this.quote = null;
     try {
+      if (target.kind === "own") {
+        const { quote } = await ask(ExchangeQuote, { walletId, amount: Number(amount) });
+        if (run !== this.#run) return;
+        const first = quote.errors[0];
+        if (first) this.feeProblem = { text: refusal(first.code, first.message), code: first.code ?? "" };
+        if (quote.quote) this.quote = { id: quote.quote.id, gets: BigInt(quote.quote.gets), expiresAt: quote.quote.expiresAt };
+        this.fee = quote.quote ? 0n : null;
+        return;
+      }
       if (target.kind === "chain") {
-        const { fast, medium, slow } = await ask(ChainFees, { walletId, address: target.address, amount: Number(amount) });
+        const fees = this.asset === "BTC" ? ChainFees : this.counted === "BTC" ? DollarChainFeesOfSats : DollarChainFees;
+        const { fast, medium, slow } = await ask(fees, { walletId, address: target.address, amount: Number(amount) });
         if (run !== this.#run) return;
         this.fees = { FAST: BigInt(fast.amount), MEDIUM: BigInt(medium.amount), SLOW: BigInt(slow.amount) };
         this.fee = this.fees[this.speed];
         return;
       }
+      if (target.kind !== "invoice") { this.fee = null; return; }
       const request = target.invoice.text;
-      const { fee } = target.invoice.sats === null ? await ask(FeeOfOpen, { walletId, request, amount: Number(amount) }) : await ask(FeeOf, { walletId, request });
+      const dollars = this.asset === "USD";
+      const { fee } = this.open ? await ask(dollars ? DollarFeeOfOpen : FeeOfOpen, { walletId, request, amount: Number(amount) }) : await ask(dollars ? DollarFeeOf : FeeOf, { walletId, request });
       if (run !== this.#run) return;
       // The most that may be taken comes along even where no way was found just now.
       this.fee = fee.amount === null ? null : BigInt(fee.amount);
@@ -163,13 +212,21 @@ class Sending {
     const memo = this.memo.trim() || null;
     if (target.kind === "invoice") {
       const request = target.invoice.text;
-      return target.invoice.sats === null
-        ? (await ask(PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key, proof)).sent
+      return this.open
+        ? (await ask(this.asset === "USD" ? PayOpenInvoiceDollars : PayOpenInvoice, { walletId, request, amount: Number(amount), memo }, this.#key, proof)).sent
         : (await ask(PayInvoice, { walletId, request, memo }, this.#key, proof)).sent;
     }
     if (target.kind === "chain") {
       const values = { walletId, address: target.address, speed: this.speed, memo };
-      return (await (this.all ? ask(PayAddressAll, values, this.#key, proof) : ask(PayAddress, { ...values, amount: Number(amount) }, this.#key, proof))).sent;
+      const pay = this.asset === "BTC" ? PayAddress : this.counted === "BTC" ? PayAddressSatsOfDollars : PayAddressDollars;
+      return (await (this.all ? ask(PayAddressAll, values, this.#key, proof) : ask(pay, { ...values, amount: Number(amount) }, this.#key, proof))).sent;
+    }
+    if (target.kind === "address" || target.kind === "lnurl") {
+      return (await ask(target.kind === "address" ? PayLightningAddress : PayLnurl, { walletId, to: target.text, amount: Number(amount) }, this.#key, proof)).sent;
+    }
+    if (target.kind === "own") {
+      if (this.quote === null) throw new Refusal("INVALID_INPUT", "");
+      return (await ask(Exchange, { quoteId: this.quote.id }, this.#key, proof)).sent;
     }
     if (this.#to?.asset !== this.asset) {
       const { accountDefaultWallet: found } = await ask(WalletOf, { username: target.username, currency: this.asset });
@@ -229,8 +286,14 @@ class Sending {
     }
     const CLOCKS_APART_S = 120;
     const fresh = (l: Line): boolean => l.at >= this.startedAt - CLOCKS_APART_S && !this.#knownBefore(l);
-    return data.map(lineOf).find((l) => !l.incoming && (target.kind === "invoice"
-      || (target.kind === "chain" ? l.address === target.address : l.who === target.username && net(l) === this.amount) && fresh(l))) ?? null;
+    const about = (l: Line): boolean => {
+      if (target.kind === "chain") return l.address === target.address;
+      if (target.kind === "own") return l.peer === bank.wallet(target.into)?.id && net(l) === this.amount;
+      if (target.kind === "user") return l.who === target.username && net(l) === this.amount;
+      // An invoice of another service's: nothing on it but the amount is known here.
+      return l.lightning && (this.asset === "USD" || net(l) === this.amount);
+    };
+    return data.map(lineOf).find((l) => !l.incoming && (target.kind === "invoice" || (about(l) && fresh(l)))) ?? null;
   }
 
   #knownBefore(line: Line): boolean { return bank.lines.some((l) => l.id === line.id && l.at < this.startedAt - 1); }

@@ -1,9 +1,13 @@
 import { t } from "../lib/i18n.svelte.ts";
 import type { Line } from "../lib/line.ts";
+import { bank } from "./bank.svelte.ts";
+
+/** Between one's own wallets. */
+export const exchanged = (line: Line): boolean => line.peer !== null && bank.wallets.some((wallet) => wallet.id === line.peer);
 
 /** The other side of a payment, as the person knows it. */
 export const nameOf = (line: Line): string =>
-  line.who ?? (line.address ? t(line.incoming ? "row.chainIn" : "row.chainOut") : line.incoming ? t("row.lightningIn") : t("row.lightningOut"));
+  exchanged(line) ? t(line.asset === "USD" === line.incoming ? "convert.to" : "convert.from") : line.who ?? (line.address ? t(line.incoming ? "row.chainIn" : "row.chainOut") : line.peer ? t("row.inside") : line.incoming ? t("row.lightningIn") : t("row.lightningOut"));
 
 /** The two ends of an address or a transaction's id: what people compare. */
 export const ends = (text: string): string => (text.length > 26 ? `${text.slice(0, 12)}…${text.slice(-8)}` : text);
