@@ -17,6 +17,7 @@ from hazina.api.bank import Bank
 from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.http import Endpoint
 from hazina.api.graphql.live import Socket
+from hazina.api.graphql.public.price_stream import PriceStream
 from hazina.api.graphql.schema import build_schema
 from hazina.api.pages import Pages
 from hazina.api.rest import auth, callbacks, factors, links, lnurl, proofs, security, step_up
@@ -48,8 +49,10 @@ def asgi(bank: Bank) -> Starlette:
     shared = Pages(bank)
     endpoint = Endpoint(bank, documents)
 
+    prices = PriceStream(bank)
+
     async def live(websocket: WebSocket) -> None:
-        await Socket(bank, documents, websocket).serve()
+        await Socket(bank, documents, prices, websocket).serve()
 
     sandbox = SandboxProxy(bank.settings.sandbox_url) if bank.settings.sandbox_url else None
 

@@ -58,5 +58,5 @@ async def dealer(db: Database, outside: Settings, feeds: Feeds) -> AsyncIterator
     rates = [rate_feed(one.name, one.base_url) for one in outside.rate_feeds]
     policy = Policy(feed_timeout_s=2, rate_every_s=0, rate_retry_s=0)
     yield Prices(db, ShiftedClock(), exchanges, policy, rates, histories(exchanges))
-    for one in (*exchanges, *rates):
-        await one.close()
+    for close in (*(one.close for one in exchanges), *(one.close for one in rates)):
+        await close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from graphql import GraphQLResolveInfo
 
@@ -15,6 +15,9 @@ from hazina.api.bank import Bank
 from hazina.api.credentials import Credential
 from hazina.kernel.errors import NotAuthorized
 from hazina.ledger import balances
+
+if TYPE_CHECKING:  # it is built of resolvers, and those of this
+    from hazina.api.graphql.public.price_stream import PriceStream
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -87,6 +90,8 @@ class Context:
     """A payload of the answer holds an error."""
     told: dict[str, Any] = field(default_factory=dict)
     """What the answer's extensions say of refusals."""
+    prices: PriceStream | None = None
+    """What all subscribers of this process hear."""
     _balances: Loader[int, int] | None = None
 
     def require(self, scope: Scope) -> Caller:

@@ -11,14 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from inspect import isawaitable
 from typing import Any
 from uuid import UUID
 
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, get_operation_ast, subscribe
+from graphql import GraphQLError, OperationType, get_operation_ast
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hazina.access import Caller
@@ -28,6 +26,8 @@ from hazina.api.graphql.context import Context
 from hazina.api.graphql.documents import Documents
 from hazina.api.graphql.errors import shown
 from hazina.api.graphql.http import NotServed, checked_request, read_json
+from hazina.api.graphql.public.price_stream import PriceStream
+from hazina.api.graphql.stream import Subscribed, subscribed
 
 log = structlog.get_logger("hazina.api")
 
@@ -54,6 +54,7 @@ class Socket:
 
     bank: Bank
     documents: Documents
+    prices: PriceStream
     websocket: WebSocket
     ready: bool = False
     caller: Caller | None = None
@@ -171,8 +172,10 @@ class Socket:
             if isinstance(events, list):
                 await self._send("error", id_, [shown(error) for error in events])
                 return
-            async for result in events:
-                await self._send("next", id_, _answer(result))
+            begin = f'{{"type":"next","id":{json.dumps(id_)},"payload":'
+            async with contextlib.aclosing(events.answers()) as answers:
+                async for answer in answers:
+                    await self.websocket.send_text(f"{begin}{answer}}}")
             await self._send("complete", id_)
         except (WebSocketDisconnect, RuntimeError) as error:  # the socket went away while we were sending
             log.debug("socket_gone", error=type(error).__name__)
@@ -184,8 +187,8 @@ class Socket:
             if self.running.get(id_) is asyncio.current_task():
                 del self.running[id_]
 
-    async def _events(self, payload: dict[str, Any]) -> AsyncGenerator[ExecutionResult, None] | list[GraphQLError]:
-        """The results to send, or why the operation is no subscription of ours."""
+    async def _events(self, payload: dict[str, Any]) -> Subscribed | list[GraphQLError]:
+        """What is subscribed to, or why the operation is no subscription of ours."""
         try:
             data = checked_request(payload)
             if not isinstance(data.get("query"), str):
@@ -199,32 +202,12 @@ class Socket:
         if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
             return [GraphQLError("Only subscriptions are served here.", extensions={"code": "INVALID_INPUT"})]
         ip, agent = client_ip(self.websocket), self.websocket.headers.get("user-agent")
-        given = subscribe(
+        context = Context(self.bank, self.caller, self.shown, ip, agent, prices=self.prices)
+        return await subscribed(
             self.documents.schema,
             checked.document,
-            context_value=Context(self.bank, self.caller, self.shown, ip, agent),
-            variable_values=data.get("variables"),
-            operation_name=data.get("operationName"),
+            data["query"],
+            context,
+            data.get("variables"),
+            data.get("operationName"),
         )
-        result = await given if isawaitable(given) else given
-        return _one(result) if isinstance(result, ExecutionResult) else _all(result)
-
-
-async def _one(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
-    yield result
-
-
-async def _all(results: Any) -> AsyncGenerator[ExecutionResult, None]:
-    """Closes the source when we are closed."""
-    try:
-        async for result in results:
-            yield result
-    finally:
-        await results.aclose()
-
-
-def _answer(result: ExecutionResult) -> dict[str, Any]:
-    answer: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        answer["errors"] = [shown(error) for error in result.errors]
-    return answer

@@ -16,11 +16,11 @@ from hazina.api.credentials import BadCredential, caller_of
 from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.errors import payload_error, refused
 from hazina.api.graphql.public.invoices import hash_of, status_payload
-from hazina.api.graphql.public.prices import old_price, realtime_price
+from hazina.api.graphql.public.price_stream import PriceStream
 from hazina.api.graphql.public.transactions import whole
 from hazina.api.graphql.scalars import first_invalid
 from hazina.api.graphql.verbs import Payload
-from hazina.dealer import RATE_SCALE, PriceUnavailable, msats_of, sat_price
+from hazina.dealer import RATE_SCALE, msats_of
 from hazina.kernel.errors import NotAuthorized, Refusal
 from hazina.kernel.events import Fact
 from hazina.kernel.money import Asset, Cents
@@ -50,11 +50,13 @@ async def _my_updates(context: Context, caller: Caller) -> Events:
     with bank.hub.follow([f"account:{caller.account_id}"]) as queue:
         currency = (await bank.accounts.account(caller.account_id)).display_currency
         while await _still_valid(context):
-            for price in await _prices(context, currency):
+            for price in await _stream(context).updates(currency):
                 yield price
             end = asyncio.get_running_loop().time() + PRICE_EVERY_S
             while (fact := await _next(queue, end)) is not None:
-                if (update := await _receipt(context, caller, fact)) is not None and await _still_valid(context):
+                if fact.topic == "currency":  # the price in the one that was chosen comes at once
+                    currency, end = fact.body["currency"], 0.0
+                elif (update := await _receipt(context, caller, fact)) is not None and await _still_valid(context):
                     yield update
 
 
@@ -75,16 +77,9 @@ async def _still_valid(context: Context) -> bool:
         return False
 
 
-async def _prices(context: Context, currency: str) -> list[Payload]:
-    """None of them while the price is not known: an update is never null."""
-    try:
-        shown = await realtime_price(context.bank, currency)
-    except PriceUnavailable:
-        return []
-    events: list[Payload] = [{"errors": [], "update": shown}]
-    if currency == "USD":
-        events.insert(0, {"errors": [], "update": old_price(shown["btcSatPrice"], 1)})
-    return events
+def _stream(context: Context) -> PriceStream:
+    assert context.prices is not None, "subscriptions come over a socket"
+    return context.prices
 
 
 async def _receipt(context: Context, caller: Caller, fact: Fact) -> Payload | None:
@@ -119,13 +114,9 @@ def _ln_update(line: Line) -> dict[str, Any]:
 
 def _intraledger_update(line: Line) -> dict[str, Any]:
     """The fields besides the transaction are Blink's old ones: satoshi, and dollars for one of them."""
-    if line.asset is Asset.BTC:
-        sats = whole(Asset.BTC, line.amount)
-    else:
-        sats = msats_of(Cents(line.amount), line.price).sats_floor if line.price else 0
     return {
         "__typename": "IntraLedgerUpdate",
-        "amount": sats,
+        "amount": _sats(line),
         **_per_sat(line),
         "transaction": line,
         "txNotificationType": "IntraLedgerReceipt",
@@ -136,13 +127,20 @@ def _intraledger_update(line: Line) -> dict[str, Any]:
 def _onchain_update(line: Line, told: str) -> dict[str, Any]:
     return {
         "__typename": "OnChainUpdate",
-        "amount": abs(whole(line.asset, line.amount)),
+        "amount": abs(_sats(line)),
         **_per_sat(line),
         "transaction": line,
         "txHash": line.txid,
         "txNotificationType": told,
         "walletId": line.wallet_id,
     }
+
+
+def _sats(line: Line) -> int:
+    """What a line is in satoshi, at its price where it is in dollars."""
+    if line.asset is Asset.BTC:
+        return whole(Asset.BTC, line.amount)
+    return msats_of(Cents(line.amount), line.price).sats_floor if line.price else 0
 
 
 def _per_sat(line: Line) -> dict[str, float]:
@@ -226,9 +224,7 @@ def price_source(_: Any, info: Info, **arguments: Any) -> Events:
 async def _price_events(context: Context, currency: str) -> Events:
     while True:
         try:
-            yield {"errors": [], "realtimePrice": await realtime_price(context.bank, currency)}
-        except PriceUnavailable as refusal:
-            yield {"errors": [refused(refusal)]}
+            yield await _stream(context).realtime(currency)
         except Refusal as refusal:
             yield {"errors": [payload_error(str(refusal))]}
             return
@@ -250,10 +246,7 @@ def old_price_source(_: Any, info: Info, **arguments: Any) -> Events:
 
 async def _old_price_events(context: Context, sats: int) -> Events:
     while True:
-        try:
-            yield {"errors": [], "price": old_price(sat_price(await context.bank.prices.fresh()), sats)}
-        except PriceUnavailable as refusal:
-            yield {"errors": [refused(refusal)]}
+        yield await _stream(context).old(sats)
         await asyncio.sleep(PRICE_EVERY_S)
 
 
