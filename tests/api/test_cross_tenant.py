@@ -30,6 +30,7 @@ from graphql import (
 )
 from tests.api.conftest import Person, World
 
+from hazina.accounts import tell_in_app
 from hazina.api.graphql.schema import build_schema
 
 SCHEMA = build_schema()
@@ -54,6 +55,7 @@ PUBLIC = {
     ("Query.lnInvoicePaymentStatusByHash", "paymentHash"),
     ("Subscription.lnInvoicePaymentStatusByHash", "paymentHash"),
     ("Mutation.userLoginUpgradeTelegram", "nonce"),
+    ("ConsumerAccount.csvTransactions", "walletIds"),  # ignored, as Blink does: always the asker's own
 }
 # How to reach a type from the root, as the one who asks.
 WAYS = {
@@ -136,8 +138,9 @@ class Victim:
         totp_id = (await amina.ask(totp))["userTotpRegistrationInitiate"]["totpRegistrationId"]
         endpoint = """mutation { callbackEndpointAdd(input: {url: "https://example.org/hook"}) { id } }"""
         endpoint_id = (await amina.ask(endpoint))["callbackEndpointAdd"]["id"]
+        notice = await _told(world, amina)
         victim.things = {
-            "ID": [line, key_id, session],
+            "ID": [line, key_id, session, notice],
             "WalletId": list(amina.wallets.values()),
             "PaymentHash": [invoice["paymentHash"]],
             "OnChainAddress": ["bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"],
@@ -146,6 +149,14 @@ class Victim:
             "EndpointId": [endpoint_id],
         }
         return victim
+
+
+async def _told(world: World, person: Person) -> str:
+    """A notice in their app."""
+    async with world.bank.db.transaction() as tx:
+        await tell_in_app(tx, uuid.UUID(person.user_id), "News", "Read it.", world.clock.now())
+    found = await person.ask("{ me { statefulNotifications(first: 1) { nodes { id } } } }")
+    return str(found["me"]["statefulNotifications"]["nodes"][0]["id"])
 
 
 def absent(kind: str) -> str:
@@ -243,7 +254,7 @@ async def test_idr_01_another_customers_ids_are_answered_as_if_absent(world: Wor
         if await _answer(victim.person, slot, thing) != await _answer(victim.person, slot, absent(slot.kind))
     }
     assert {"Mutation.apiKeyRevoke.input.id", "BTCWallet.transactionById.transactionId",
-            "Mutation.callbackEndpointDelete.input.id",
+            "Mutation.callbackEndpointDelete.input.id", "Mutation.statefulNotificationAcknowledge.input.notificationId",
             "ConsumerAccount.walletById.walletId", "BTCWallet.invoiceByPaymentHash.paymentHash"} <= theirs  # fmt: skip
     assert len(theirs) >= len(SLOTS) // 3, sorted(theirs)
 

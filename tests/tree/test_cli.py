@@ -29,6 +29,8 @@ COMMANDS = (
     "safe-mode",
     "treasury",
     "apps",
+    "merchants",
+    "feedback",
 )
 
 
