@@ -194,7 +194,8 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All that one round sees, or the last one saw. ``owed``: dollars that stand against bitcoin, in US cents."""
+    """All that one round sees. ``owed``: dollars that stand against bitcoin, in US cents. ``turns``: as counted before
+    it was read; what is decided by it is dropped when something began or ended since."""
 
     at: datetime
     owed: int
@@ -203,6 +204,7 @@ class Look:
     position: Position
     trading: Trading
     funding: Msats
+    turns: int = 0
 
     @property
     def there(self) -> Msats:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hazina.chain import payouts_open
 from hazina.dealer import PriceUnavailable
+from hazina.hedging import store
 from hazina.hedging.common import Parts
 from hazina.hedging.errors import Blind
 from hazina.hedging.model import BP, Look
@@ -42,6 +43,8 @@ async def look(parts: Parts) -> Look:
     except PriceUnavailable:
         raise Blind("the price of bitcoin is not known") from None
     venue = parts.venue
+    async with parts.db.reading() as tx:
+        turns = await store.turns(tx)
     try:
         unfit = await venue.fit()
         if unfit is not None:
@@ -60,7 +63,7 @@ async def look(parts: Parts) -> Look:
                     f"({ours.cents_per_btc / 100:,.2f})")  # fmt: skip
     async with parts.db.reading() as tx:
         owed = (await liability(tx)).owed
-    return Look(parts.clock.now(), owed, mark, instrument, position, trading, funding)
+    return Look(parts.clock.now(), owed, mark, instrument, position, trading, funding, turns)
 
 
 async def booked_there(tx: Tx) -> int:

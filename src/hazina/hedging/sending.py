@@ -109,12 +109,12 @@ async def _turn(
 # --- asking -----------------------------------------------------------------------------------------
 
 
-async def _begin(parts: Parts, move: Move) -> bool:
-    """Store it, then ask. False: something of its kind is under way, or was refused a moment ago."""
+async def _begin(parts: Parts, move: Move, look: Look) -> bool:
+    """Store it, then ask. False: the look is old by now, or something of its kind was refused a moment ago."""
     async with parts.db.transaction() as tx:
         if await store.refused_since(tx, LANES[move.kind], parts.clock.now() - REST):
             return False
-        if not await store.add_move(tx, move):
+        if not await store.add_move(tx, move, look.turns):
             return False
     await _ask(parts, move)
     return True
@@ -149,12 +149,12 @@ def _move(parts: Parts, kind: Kind, *, cents: int = 0, sats: int = 0) -> Move:
 async def order(parts: Parts, look: Look) -> bool:
     equity = worth(look.trading.equity, look.price)
     cents = order_for(look.owed, look.position.short, equity, look.instrument, parts.policy)
-    return cents != 0 and await _begin(parts, _move(parts, Kind.ORDER, cents=cents))
+    return cents != 0 and await _begin(parts, _move(parts, Kind.ORDER, cents=cents), look)
 
 
 async def transfer(parts: Parts, look: Look) -> bool:
     sats = transfer_for(look, parts.policy)
-    return sats != 0 and await _begin(parts, _move(parts, Kind.TRANSFER, sats=sats))
+    return sats != 0 and await _begin(parts, _move(parts, Kind.TRANSFER, sats=sats), look)
 
 
 async def onchain(parts: Parts, look: Look) -> bool:
@@ -168,30 +168,30 @@ async def onchain(parts: Parts, look: Look) -> bool:
     try:
         sats = onchain_for(look, hot, await parts.venue.limits(), parts.policy)
         if sats > 0:
-            return await _deposit(parts, sats)
-        return sats < 0 and await _withdraw(parts, -sats)
+            return await _deposit(parts, sats, look)
+        return sats < 0 and await _withdraw(parts, -sats, look)
     except (VenueSilent, VenueRefused, Refusal) as error:  # the node is away, or the address is none
         log.warning("hedge_coins_stay", why=str(error)[:200])
         return False
 
 
-async def _deposit(parts: Parts, sats: int) -> bool:
+async def _deposit(parts: Parts, sats: int, look: Look) -> bool:
     """Queued as a payout of the bank's own in the commit that stores it; the chain's events tell of it."""
     assert parts.chain is not None
     address = parts.chain.check_address(await parts.venue.address()).text
     quote = await parts.chain.estimate(sats, Speed.FAST, address)
     move = replace(_move(parts, Kind.DEPOSIT, sats=sats), address=address)
     async with parts.db.transaction() as tx:
-        if not await store.add_move(tx, move):
+        if not await store.add_move(tx, move, look.turns):
             return False
         await queue_own_payout(tx, move.id, address, sats, Speed.FAST, quote.miner_sats, PAYER, move.created_at)
     log.info("hedge_deposit", move=str(move.id), sats=sats)
     return True
 
 
-async def _withdraw(parts: Parts, sats: int) -> bool:
+async def _withdraw(parts: Parts, sats: int, look: Look) -> bool:
     assert parts.chain is not None
     address = await parts.chain.new_address(OWNER, OWNER)
     fee = (await parts.venue.limits()).fee
     move = replace(_move(parts, Kind.WITHDRAWAL, sats=-sats), address=address.text, fee_sats=fee)
-    return await _begin(parts, move)
+    return await _begin(parts, move, look)

@@ -111,9 +111,16 @@ def _move(id_: UUID, kind: int, state: int, *rest: Any) -> Move:
     return Move(id_, Kind(kind), State(state), *made)
 
 
-async def add_move(tx: Tx, move: Move) -> bool:
-    """False: something is under way in its lane already."""
-    return bool(
+async def turns(tx: Tx) -> int:
+    """How often something was asked for or ended: to be read before a look, and given to ``add_move``."""
+    return int(await tx.value("select turns from hedge"))
+
+
+async def add_move(tx: Tx, move: Move, turns: int) -> bool:
+    """False: something is under way in its lane already, or something began or ended since ``turns`` was read, so that
+    what was seen may not be so any more."""
+    query = "update hedge set turns = turns + 1 where turns = %(turns)s"
+    return await tx.execute(query, {"turns": turns}) == 1 and bool(
         await tx.execute(
             """
             insert into hedge_move (id, kind, lane, state, created_at, asked_at, cents, sats, address, fee_sats)
@@ -156,6 +163,8 @@ async def turn(
     reason: str | None = None,
 ) -> bool:  # fmt: skip
     """Its next state. False: somebody else was faster."""
+    if not to.open:
+        await tx.execute("update hedge set turns = turns + 1")
     return bool(
         await tx.execute(
             """
@@ -238,17 +247,19 @@ async def days(tx: Tx, since: datetime, limit: int) -> list[Day]:
     return await tx.rows(
         lambda day, *sums: Day(day, *(int(one) for one in sums)),
         """
+        with told as (
+            select at, kind, msats - fee_msats as msats, fee_msats, abs(short_cents) as cents from hedge_bill
+            union all
+            select at, 0, 0, -1000 * fee_sats, 0 from hedge_coins
+             where fee_sats > 0 and at >= (select opened_at from hedge))
         select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day,
-               coalesce(sum(msats - fee_msats) filter (where kind in (2, 3)), 0),
-               coalesce(sum(msats) filter (where kind = 4), 0),
-               coalesce(sum(fee_msats) filter (where kind <> 4), 0)
-                   - coalesce((select sum(c.fee_sats) * 1000 from hedge_coins c
-                                where to_char(c.at at time zone 'UTC', 'YYYY-MM-DD')
-                                    = to_char(b.at at time zone 'UTC', 'YYYY-MM-DD')), 0),
-               coalesce(sum(msats - fee_msats) filter (where kind = 5), 0),
-               coalesce(sum(abs(short_cents)) filter (where kind = 2), 0),
-               coalesce(sum(abs(short_cents)) filter (where kind = 3), 0)
-          from hedge_bill b where at >= %(since)s group by 1 order by 1 desc limit %(limit)s
+               coalesce(sum(msats) filter (where kind in (2, 3)), 0),
+               coalesce(sum(msats + fee_msats) filter (where kind = 4), 0),
+               coalesce(sum(fee_msats) filter (where kind <> 4), 0),
+               coalesce(sum(msats) filter (where kind = 5), 0),
+               coalesce(sum(cents) filter (where kind = 2), 0),
+               coalesce(sum(cents) filter (where kind = 3), 0)
+          from told where at >= %(since)s group by 1 order by 1 desc limit %(limit)s
         """,
         {"since": since, "limit": limit},
     )

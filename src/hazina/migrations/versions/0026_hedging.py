@@ -26,6 +26,7 @@ create table hedge (
     bill text,
     chain_seq bigint not null default 0,
     short_cents bigint not null default 0,
+    turns bigint not null default 0,
     differs_since timestamptz,
     outside_since timestamptz,
     look jsonb,
@@ -37,6 +38,7 @@ comment on table hedge is 'One row: how the hedge stands';
 comment on column hedge.opened_at is 'When the balance at the exchange was taken into the books';
 comment on column hedge.bill is 'The newest bill of the exchange that was booked';
 comment on column hedge.short_cents is 'The position that the bills add up to, US cents of face value';
+comment on column hedge.turns is 'Grows when something is asked for, and when it ends: an older look decides nothing';
 comment on column hedge.look is 'What the last round saw';
 comment on column hedge.blind is 'Why nothing is ordered or moved now; null: all is seen';
 insert into hedge default values;
