@@ -46,6 +46,15 @@ UPDATES = """subscription { myUpdates { errors { message } update { __typename
     ... on OnChainUpdate { txNotificationType amount txHash walletId usdPerSat displayCurrencyPerSat
         transaction { id status settlementAmount } }
     ... on IntraLedgerUpdate { txNotificationType transaction { initiationVia { __typename } } } } } }"""
+FEE_USD = """query($w: WalletId!, $a: OnChainAddress!, $cents: CentAmount!, $sats: SatAmount!) {
+    cents: onChainUsdTxFee(walletId: $w, address: $a, amount: $cents) { amount }
+    slow: onChainUsdTxFee(walletId: $w, address: $a, amount: $cents, speed: SLOW) { amount }
+    sats: onChainUsdTxFeeAsBtcDenominated(walletId: $w, address: $a, amount: $sats) { amount } }"""
+SEND_USD = """mutation($i: OnChainUsdPaymentSendInput!) { sent: onChainUsdPaymentSend(input: $i) {
+    status errors { message code } transaction { LINE } } }""".replace("LINE", LINE)
+SEND_USD_SATS = """mutation($i: OnChainUsdPaymentSendAsBtcDenominatedInput!) {
+    sent: onChainUsdPaymentSendAsBtcDenominated(input: $i) {
+    status errors { message code } transaction { LINE } } }""".replace("LINE", LINE)
 GLOBALS = """{ payoutSpeeds { speed displayName description }
     globals { feesInformation { deposit { minBankFee minBankFeeThreshold ratio tiers { amount maxAmount } } } } }"""
 
@@ -73,13 +82,18 @@ class Chained:
         await self.node.mine(blocks)
         await self.look()
 
-    async def address(self, person: Person) -> str:
-        made = (await person.ask(CURRENT, w=person.wallets["BTC"]))["onChainAddressCurrent"]
+    async def priced(self) -> int:
+        """US cents for one bitcoin, young enough to deal at."""
+        await self.world.bank.prices.refresh()
+        return (await self.world.bank.prices.fresh()).cents_per_btc
+
+    async def address(self, person: Person, currency: str = "BTC") -> str:
+        made = (await person.ask(CURRENT, w=person.wallets[currency]))["onChainAddressCurrent"]
         assert made["errors"] == []
         return str(made["address"])
 
-    async def wallet(self, person: Person, address: str) -> Json:
-        found = await person.ask(WALLET, w=person.wallets["BTC"], a=address)
+    async def wallet(self, person: Person, address: str, currency: str = "BTC") -> Json:
+        found = await person.ask(WALLET, w=person.wallets[currency], a=address)
         account = found["me"]["defaultAccount"]
         wallet: Json = account["walletById"]
         assert [one["id"] for one in account["pendingIncomingTransactions"]] == [
@@ -94,10 +108,10 @@ class Chained:
         await self.mine(6)
         return address
 
-    async def seen(self, person: Person, address: str) -> None:
+    async def seen(self, person: Person, address: str, currency: str = "BTC") -> None:
         async def there() -> bool:
             await self.look()
-            return bool((await self.wallet(person, address))["pendingIncomingTransactions"])
+            return bool((await self.wallet(person, address, currency))["pendingIncomingTransactions"])
 
         await self.world.until(there, 30)
 
@@ -202,6 +216,44 @@ async def test_a_withdrawal_says_success_while_it_is_pending(chained: Chained) -
         }  # fmt: skip
 
 
+async def test_a_dollar_wallet_on_chain(chained: Chained) -> None:
+    """Paid in bitcoin and credited in dollars; and out again, in cents, in satoshi and all of it."""
+    amina, to, price = await chained.world.person(), await chained.outside(), await chained.priced()
+    address, usd = await chained.address(amina, "USD"), amina.wallets["USD"]
+    async with hearing(chained.world, amina) as live:
+        await chained.node.send(address, 602_500)
+        await chained.seen(amina, address, "USD")
+        (waiting,) = (await chained.wallet(amina, address, "USD"))["pendingIncomingTransactions"]
+        assert (waiting["settlementCurrency"], waiting["settlementFee"]) == ("USD", round(2_500 * price / 10**8))
+        assert (await update(live))["transaction"]["settlementAmount"] == waiting["settlementAmount"]
+        await chained.priced()
+        await chained.mine(2)
+        cents = 600_000 * price * 9_990 // 10**12
+        assert await amina.balances() == {"BTC": 0, "USD": cents}
+        told = await update(live)
+        assert (told["txNotificationType"], told["walletId"]) == ("OnchainReceipt", usd)
+        assert told["transaction"]["settlementAmount"] == cents and abs(told["amount"] - 600_000 * 0.999) < 1_000
+    await chained.priced()
+    fees = await amina.ask(FEE_USD, w=usd, a=to, cents=10_000, sats=50_000)
+    assert 5_000 * price // 10**8 < fees["slow"]["amount"] <= fees["cents"]["amount"] == fees["sats"]["amount"]
+    for document, amount, gave in (
+        (SEND_USD, 10_000, 10_000),
+        (SEND_USD_SATS, 50_000, -(-50_000 * price * 10_010 // 10**12)),
+    ):
+        wish = {"walletId": usd, "address": to, "amount": amount}
+        sent = (await amina.ask(document, i=wish))["sent"]
+        assert (sent["status"], sent["errors"]) == ("SUCCESS", [])
+        line = sent["transaction"]
+        assert (line["status"], line["settlementCurrency"]) == ("PENDING", "USD")
+        assert line["settlementFee"] == fees["cents"]["amount"]
+        assert line["settlementAmount"] == -gave - line["settlementFee"]
+        wrong = (await amina.ask(document, i={**wish, "walletId": amina.wallets["BTC"]}))["sent"]
+        assert (wrong["status"], [one["code"] for one in wrong["errors"]]) == ("FAILURE", ["INVALID_INPUT"])
+    rest = (await amina.ask(SEND_ALL, i={"walletId": usd, "address": to}))["sent"]
+    assert (rest["status"], (await amina.balances())["USD"]) == ("SUCCESS", 0)
+    assert (await amina.post(FEE, w=usd, a=to, n=20_000)).json()["errors"][0]["code"] == "INVALID_INPUT"
+
+
 async def test_all_of_it_to_a_fellow_customer_is_told_as_one_from_inside(chained: Chained) -> None:
     amina, juma = await chained.world.person(), await chained.world.person()
     await chained.deposit(amina, 50_000)
@@ -233,7 +285,7 @@ async def test_refusals_stand_in_the_payload(chained: Chained) -> None:
     cases: list[tuple[Json, str | None]] = [
         ({"walletId": btc, "address": to, "amount": 4_999}, "INVALID_INPUT"),  # dust
         ({"walletId": btc, "address": to, "amount": 6_000}, "INSUFFICIENT_BALANCE"),
-        ({"walletId": usd, "address": to, "amount": 6_000}, "DEALER_OFFLINE"),
+        ({"walletId": usd, "address": to, "amount": 6_000}, "INVALID_INPUT"),  # that is for bitcoin wallets
         ({"walletId": btc, "address": await chained.address(amina), "amount": 6_000}, "CANT_PAY_SELF"),
         ({"walletId": btc, "address": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "amount": 6_000}, "INVALID_INPUT"),
         ({"walletId": btc, "address": "not an address", "amount": 6_000}, None),  # the scalar itself
