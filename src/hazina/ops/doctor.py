@@ -17,6 +17,7 @@ import psycopg
 from hazina import migrations
 from hazina.chain import Chain, NodeUnfit
 from hazina.chain.ports import NodeRefused, NodeSilent
+from hazina.dealer import Prices
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
@@ -33,6 +34,7 @@ CLOCK_WARN_S = 1.0
 CLOCK_BAD_S = 10.0
 SPARE_CONNECTIONS = 10
 STUCK_SHOWN = 20
+FEED_SILENT = timedelta(hours=2)
 
 
 class Verdict(Enum):
@@ -169,7 +171,7 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         try:
             said = await serve.looks(bank).look()
             chain = [] if bank.chain is None else await bitcoin(bank.chain)
-            found = await lightning(bank.payments)
+            found = await lightning(bank.payments) + await feeds(bank.prices)
         finally:
             await bank.stop()
         return (
@@ -202,6 +204,28 @@ async def lightning(paying: Payments) -> list[Finding]:
             said = "answers" + (", and takes no new work" if node.resting else "")
             well = Finding(name, Verdict.WELL, said)
             found.append(well if node.up else Finding(name, Verdict.BAD, "does not answer", MENDS["lightning"]))
+    return found
+
+
+async def feeds(prices: Prices) -> list[Finding]:
+    """Which feeds of prices and rates are used, and why the others are not."""
+    states, now = await prices.feed_states(), prices.clock.now()
+    found = []
+    for name, state in states.items():
+        if state is None or state.asked_at < now - FEED_SILENT:
+            said = "was never asked" if state is None else f"was last asked at {state.asked_at:%Y-%m-%d %H:%M} UTC"
+            found.append(Finding(f"feed {name}", Verdict.WARN, said, "Is a worker running?"))
+        elif state.reason is not None:
+            since = f"; last used at {state.good_at:%Y-%m-%d %H:%M} UTC" if state.good_at else ""
+            mend = "The others go on without it. Compare its base_url, and what the exchange says of its state."
+            found.append(Finding(f"feed {name}", Verdict.WARN, f"is not used: {state.reason}{since}", mend))
+    used = sum(state is not None and state.reason is None for state in states.values())
+    if not found and states:
+        found.append(Finding("feeds", Verdict.WELL, f"{used} of {len(states)} feeds of prices and rates are used"))
+    least, there = prices.policy.sources_min, len(prices.feeds)
+    if there < least:
+        said = f"{there} configured: the bank goes by them alone; {least} or more outvote one that is wrong"
+        found.append(Finding("price feeds", Verdict.WARN, said, "Take price_feeds out of the settings: all are used."))
     return found
 
 

@@ -6,6 +6,7 @@ import math
 
 from hazina.app import Bank
 from hazina.chain import Chain
+from hazina.dealer import Prices
 from hazina.kernel import metrics
 from hazina.kernel.background import every
 from hazina.kernel.clock import Clock
@@ -53,8 +54,16 @@ async def read(bank: Bank) -> None:
         metrics.MONEY.labels(money.asset, "customers").set(money.customers)
         for name, amount in money.own.items():
             metrics.MONEY.labels(money.asset, name).set(amount)
+    await _prices(bank.prices)
     if bank.chain is not None:
         await _chain(bank.chain, bank.clock)
+
+
+async def _prices(prices: Prices) -> None:
+    price = await prices.latest()
+    metrics.PRICE_AGE.set((prices.clock.now() - price.at).total_seconds() if price else math.nan)
+    for name, state in (await prices.feed_states()).items():
+        metrics.PRICE_FEED_OK.labels(name).set(state is not None and state.reason is None)
 
 
 async def _chain(chain: Chain, clock: Clock) -> None:
