@@ -24,7 +24,7 @@ from hazina.identity import KEY
 from hazina.kernel import bolt11, lnurl
 from hazina.kernel.db import Tx
 from hazina.kernel.errors import Refusal
-from hazina.kernel.ids import new_id
+from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Msats
 from hazina.links import store
 from hazina.links.common import Parts
@@ -183,7 +183,7 @@ async def _pay(parts: Parts, link: WithdrawLink, use: Use) -> None:
     """Bring a use that is taken one step on; anybody may, at any time. Raises what paying raises; the use is free
     again then."""
     owner = Caller(link.user_id, link.account_id, None, frozenset({Scope.WRITE}), None)
-    key = f"withdraw:{use.link_id}:{use.n}:{use.payment_hash.hex()}"
+    key = f"withdraw:{derived(use.link_id, f'{use.n}:{use.payment_hash.hex()}')}"
     try:
         sent = await parts.payments.send_invoice(
             owner, SendInvoice(link.wallet_id, use.payment_request, memo=link.title, key=key)

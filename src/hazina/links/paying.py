@@ -2,7 +2,8 @@
 
 What the customer orders is an address and an amount; what is paid is an invoice that a stranger gave. So the invoice
 of an order with an idempotency key is kept before it is paid: asked again, the same order pays the same invoice and
-no second one. An order that waits for a second proof keeps its invoice as well, as the proof is bound to it.
+no second one. An order that waits for a second proof keeps its invoice as well, as the proof is bound to it; clients
+ask again under another key then.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ log = structlog.get_logger("hazina.links")
 
 KEPT = timedelta(days=7)
 """As long as idempotency keys are."""
+KEPT_FOR_PROOF = timedelta(minutes=10)
 PATHS = ("/.well-known/lnurlp/", "/lnurlp/")
 
 
@@ -52,41 +54,42 @@ async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
     url = _read(order.text)
     if (name := _own_name(parts, url)) is not None:
         return await _inside(parts, caller, order, name)
-    row = f"key:{order.key}" if order.key is not None else f"again:{order.fingerprint()}"
+    waiting = f"again:{order.fingerprint()}"
     async with parts.db.reading() as tx:
-        given = await store.given(tx, caller.account_id, row, parts.clock.now())
+        now, given = parts.clock.now(), None
+        if order.key is not None:
+            given = await store.given(tx, caller.account_id, f"key:{order.key}", now)
+        waits = given is None and (given := await store.given(tx, caller.account_id, waiting, now)) is not None
     if given is None:
-        given = await _ask(parts, caller, order, url, row)
+        given = await _ask(parts, caller, order, url)
+    if order.key is not None:
+        given = await _keep(parts, caller, f"key:{order.key}", given, KEPT)
     if given.fingerprint != order.fingerprint():
         raise KeyReused()
-    wanted = SendInvoice(order.wallet_id, given.payment_request, memo=_memo(order.text), key=order.key)
-    if order.key is not None:
-        return await parts.payments.send_invoice(caller, wanted)
     try:
-        return await _once(parts, caller, wanted, row)
+        sent = await parts.payments.send_invoice(
+            caller, SendInvoice(order.wallet_id, given.payment_request, memo=_memo(order.text), key=order.key)
+        )
     except StepUpRequired:
-        until = parts.clock.now() + timedelta(minutes=10)
-        async with parts.db.transaction() as tx:
-            await store.keep_given(tx, caller.account_id, row, given, parts.clock.now(), until)
-        raise
-
-
-async def _once(parts: Parts, caller: Caller, wanted: SendInvoice, row: str) -> Sent:
-    """Whatever comes of it, but for the wish of a second proof: the next order asks for an invoice of its own."""
-    try:
-        sent = await parts.payments.send_invoice(caller, wanted)
-    except StepUpRequired:
+        await _keep(parts, caller, waiting, given, KEPT_FOR_PROOF)
         raise
     except Refusal:
-        await _forget(parts, caller, row)
+        await _forget(parts, caller, waiting)
         raise
-    await _forget(parts, caller, row)
+    if waits:
+        await _forget(parts, caller, waiting)
     return sent
 
 
-async def _forget(parts: Parts, caller: Caller, row: str) -> None:
+async def _keep(parts: Parts, caller: Caller, name: str, given: store.Given, life: timedelta) -> store.Given:
+    now = parts.clock.now()
     async with parts.db.transaction() as tx:
-        await store.forget_given(tx, caller.account_id, row)
+        return await store.keep_given(tx, caller.account_id, name, given, now, now + life)
+
+
+async def _forget(parts: Parts, caller: Caller, name: str) -> None:
+    async with parts.db.transaction() as tx:
+        await store.forget_given(tx, caller.account_id, name)
 
 
 def _read(text: str) -> str:
@@ -122,9 +125,9 @@ async def _inside(parts: Parts, caller: Caller, order: PayTo, name: str) -> Sent
     return await parts.payments.send_internal(caller, wanted)
 
 
-async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str, row: str) -> store.Given:
+async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str) -> store.Given:
     """An invoice that may be paid, from the other side."""
-    now = await parts.within((STRANGER_RATE, f"account:{caller.account_id}"))
+    await parts.within((STRANGER_RATE, f"account:{caller.account_id}"))
     try:
         asked = read_pay_request(await parts.services.ask(url))
         _within(asked, order.amount)
@@ -134,12 +137,7 @@ async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str, row: str) -
         raise LnurlFailed("The recipient's service does not answer. Nothing was moved.") from None
     except ServiceRefused as error:
         raise LnurlFailed(f"The recipient's service says: {str(error)[:200]} Nothing was moved.") from None
-    text = read_invoice(answer, asked, order.amount, parts.network)
-    given = store.Given(order.fingerprint(), text)
-    if order.key is None:
-        return given
-    async with parts.db.transaction() as tx:
-        return await store.keep_given(tx, caller.account_id, row, given, now, now + KEPT)
+    return store.Given(order.fingerprint(), read_invoice(answer, asked, order.amount, parts.network))
 
 
 def _within(asked: PayRequest, amount: Msats) -> None:

@@ -7,11 +7,12 @@ as anybody may make one for anybody, with the hash of exactly what was shown.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from hazina.accounts import Wallet
-from hazina.dealer import msats_of
+from hazina.dealer import estimate
 from hazina.kernel import nostr
-from hazina.kernel.money import Asset, Cents, Msats
+from hazina.kernel.money import Asset, Msats
 from hazina.links import store
 from hazina.links.common import Parts
 from hazina.links.errors import AmountOutOfRange
@@ -66,13 +67,12 @@ async def offer(parts: Parts, text: str, place: Place, amount: str | None, curre
 async def _pinned(parts: Parts, amount: str, currency: str | None) -> Msats:
     if len(amount) > 12 or not (amount.isascii() and amount.isdigit()):
         raise AmountOutOfRange("Invalid amount")
-    if currency in (None, "", "BTC", "SAT"):
+    if not currency or currency in ("BTC", "SAT"):
         msats = Msats.from_sats(int(amount))
-    elif currency == "USD":
-        price = await parts.prices.fresh()
-        msats = Msats.from_sats(msats_of(Cents(int(amount)), price).sats_ceil)
     else:
-        raise AmountOutOfRange("Invalid currency")
+        rate, price = await parts.prices.rates.of(currency), await parts.prices.fresh()
+        worth = estimate(Decimal(int(amount)).scaleb(-rate.currency.digits), price, rate)
+        msats = Msats.from_sats(worth.sats)
     if not MIN_SATS <= msats.sats_floor <= MAX_SATS:
         raise AmountOutOfRange("Invalid amount")
     return msats
