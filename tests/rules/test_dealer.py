@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from hazina.dealer import (
     realtime_price,
     sat_price,
 )
-from hazina.dealer.model import choose, flaw, is_fresh
+from hazina.dealer.model import choose, flaw, is_fresh, sources_needed
 from hazina.kernel.money import Cents, Msats, Price
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -148,6 +149,35 @@ def test_the_median_of_those_that_agree() -> None:
     price, dropped = choose(ticks, None, NOW, POLICY)
     assert price == Price(100_050, "a+b+c", NOW - timedelta(seconds=1))
     assert [(d.source, d.reason) for d in dropped] == [("wild", "apart from the others")]
+
+
+good_mids = st.integers(9_900_000, 10_000_000)
+wild_mids = st.one_of(st.integers(100_00, 9_000_000), st.integers(11_000_000, 9_000_000_000))
+
+
+@given(st.lists(good_mids, min_size=3, max_size=8), st.lists(wild_mids, max_size=7), st.randoms())
+def test_the_few_never_move_the_price(good: list[int], wild: list[int], dice: Random) -> None:
+    """Whatever fewer than half of the sources say, the price lies between those that tell the truth, and none that
+    lies is part of it."""
+    wild = wild[: len(good) - 1]
+    names = [f"s{n}" for n in range(len(good) + len(wild))]
+    dice.shuffle(names)
+    ticks = {name: tick(mid) for name, mid in zip(names, good + wild, strict=True)}
+    liars = set(names[len(good) :])
+    price, dropped = choose(ticks, None, NOW, POLICY, sources_needed(len(ticks), POLICY))
+    assert price is not None
+    assert min(good) - 1 <= price.cents_per_btc <= max(good) + 1
+    used = set(price.source.split("+"))
+    assert used.isdisjoint(liars) and used | {one.source for one in dropped} == set(names)
+
+
+@given(st.lists(good_mids, max_size=8), st.integers(0, 9))
+def test_too_few_make_no_price(mids: list[int], configured: int) -> None:
+    configured = max(configured, len(mids))
+    ticks = {f"s{n}": tick(mid) for n, mid in enumerate(mids)}
+    price, _ = choose(ticks, None, NOW, POLICY, least := sources_needed(configured, POLICY))
+    assert least == (3 if configured >= 3 else 1)
+    assert (price is not None) == (len(mids) >= least)
 
 
 def test_no_price_while_sources_disagree() -> None:
