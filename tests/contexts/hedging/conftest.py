@@ -12,7 +12,9 @@ import pytest
 from tests.contexts.whole import Whole
 
 from hazina import ledger
+from hazina.adapters.okx import Okx
 from hazina.hedging import Hedge, Mode, Move, Policy, Status
+from hazina.kernel.clock import SystemClock
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.ledger import BANK, Leg, Txn, Unit, open_account, transfer
@@ -102,10 +104,14 @@ async def hedging(whole: Whole) -> AsyncIterator[Hedging]:
     """Off; 2 BTC lie at the exchange; nobody has dollars."""
     async with whole.bank.db.transaction() as tx:
         customer = await open_account(tx, Asset.USD)
-    made = Hedging(whole, replace(whole.bank.hedge, policy=QUICK), customer)
+    account = whole.bank.settings.hedging
+    assert account is not None
+    venue = Okx.of(account, SystemClock())  # signs with the exchange's time, however far the test has moved the bank's
+    made = Hedging(whole, replace(whole.bank.hedge, venue=venue, policy=QUICK), customer)
     await made.post("/okx/balance", fundingSats=2 * BTC)
     await made.price(PRICE)
     yield made
+    await venue.close()
     await made.post("/price", usdPerBtc=64_000)
 
 
