@@ -139,6 +139,20 @@ async def test_dollars_pay_invoices_at_what_the_probe_said(world: World) -> None
     assert (again["status"], again["errors"], again["transaction"]["id"]) == ("ALREADY_PAID", [], paid_out["id"])
 
 
+async def test_a_probe_keeps_the_limit_of_the_day(world: World) -> None:
+    """Of what leaves, and of what stays inside: a level 1 may send 1,000 and 2,000 dollars."""
+    amina, juma = await world.rich(sats=1_000, cents=1_000), await world.person()
+    price = await priced(world)
+    over = 100_001 * 10**8 // price
+    far = (await world.outside("lightning/invoices", {"amountMsat": over * 1_000}))["paymentRequest"]
+    near = (await juma.invoice(over))["paymentRequest"]
+    for document, wallet in ((PROBE_BTC, "BTC"), (PROBE, "USD")):
+        probe = await made(world, document, amina, walletId=amina.wallets[wallet], paymentRequest=far)
+        assert (probe["amount"], [one["code"] for one in probe["errors"]]) == (None, ["TRANSACTION_RESTRICTED"])
+        probe = await made(world, document, amina, walletId=amina.wallets[wallet], paymentRequest=near)
+        assert (probe["amount"], probe["errors"]) == (0, [])
+
+
 async def test_a_probe_may_tell_an_amount_and_an_error(world: World) -> None:
     """Trap 4: where no way was found, the ceiling stands beside the error."""
     amina = await world.rich(sats=20_000, cents=2_000)

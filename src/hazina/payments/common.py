@@ -95,10 +95,7 @@ def claim_refusal(result: Result) -> Refusal:
                 remaining_cents=remaining,
                 window_s=detail.get("window_s"),
             )
-        return LimitExceeded(
-            f"This is more than the limit of your account allows in 24 hours: USD {remaining / 100:.2f} remain.",
-            remaining_cents=remaining,
-        )
+        return limit_exceeded(remaining)
     if result.claim == "idempotency":
         return KeyReused()
     if result.claim == "outgoing":
@@ -124,6 +121,13 @@ def claim_refusal(result: Result) -> Refusal:
             return InvoiceAlreadyPaid()
         return PaymentInProgress() if state == InvoiceState.CLOSING else InvoiceClosed()
     raise AssertionError(f"a claim without a name: {result}")
+
+
+def limit_exceeded(remaining_cents: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"This is more than the limit of your account allows in 24 hours: USD {remaining_cents / 100:.2f} remain.",
+        remaining_cents=remaining_cents,
+    )
 
 
 def insufficient(asset: Asset, wanted: int, available: int) -> InsufficientBalance:
@@ -202,6 +206,21 @@ def spending(
         for cap in caller.caps
     ]  # fmt: skip
     return [limit, *caps, *parts.accounts.payment_claims(caller, payer.account, cents, content, said)]
+
+
+async def within_limit(
+    parts: Parts, caller: Caller, kind: LimitKind, amount: Msats | Cents, price: Price | None
+) -> None:
+    """For answers that promise nothing: reserves nothing. Raises LimitExceeded."""
+    if price is None:
+        return
+    found = await parts.accounts.limits(caller)
+    limits = {
+        LimitKind.WITHDRAWAL: found.withdrawal, LimitKind.INTRALEDGER: found.internal_send,
+        LimitKind.TRADE: found.convert,
+    }  # fmt: skip
+    if volume(amount, price) > limits[kind].remaining:
+        raise limit_exceeded(limits[kind].remaining.n)
 
 
 def limit_of(holder: Holder, kind: LimitKind, amount: Msats | Cents, price: Price | None, parts: Parts) -> Claim:

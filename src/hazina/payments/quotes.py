@@ -8,12 +8,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from hazina.access import Caller
-from hazina.accounts import Holder
+from hazina.accounts import Holder, LimitKind
 from hazina.dealer import Term, dealing, keep
 from hazina.kernel import bolt11
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
 from hazina.payments import store
-from hazina.payments.common import Parts, own_wallet, volume
+from hazina.payments.common import Parts, own_wallet, volume, within_limit
 from hazina.payments.errors import InvoiceExpired, NoRoute, WrongCurrency
 from hazina.payments.exchanging import Terms, kept_sale, route_reserve, sale, selling
 from hazina.payments.fees import Matter, Network, Way, fee_of
@@ -91,7 +91,8 @@ async def probe_fee(
 ) -> Probe:
     """What paying this invoice will cost at most, in the wallet's currency. Destinations that are flagged and nodes
     that cannot probe give the ceiling. The answer is kept for a few minutes as the ceiling of the payment, so that the
-    customer never pays more than was shown; for dollars the rate is kept with it."""
+    customer never pays more than was shown; for dollars the rate is kept with it. Raises LimitExceeded too, as the
+    payment would."""
     reading = read_invoice(text, parts.network)
     invoice = reading.says
     asked = amount_to_pay(invoice, wished)
@@ -103,6 +104,9 @@ async def probe_fee(
         raise WrongCurrency()
     if now >= reading.expires_at:
         raise InvoiceExpired()
+    mine = ours is not None and ours.account_id == payer.account.id
+    kind = LimitKind.WITHDRAWAL if ours is None else LimitKind.TRADE if mine else LimitKind.INTRALEDGER
+    await within_limit(parts, caller, kind, asked, await parts.prices.latest())
     if ours is not None:
         return Probe(amount_of(payer.wallet.asset, 0))
     if payer.wallet.asset is Asset.USD:
