@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from subprocess import Popen
 
 import pytest
 from tests.contexts.payments.coins import Coins
 from tests.contexts.payments.lightning import pair, quick
+from tests.contexts.payments.machine import nursery
 from tests.contexts.whole import Person, Whole
 
 from hazina.adapters.bitcoind import Bitcoind
@@ -18,6 +20,12 @@ from hazina.kernel.bolt11 import Network
 from hazina.payments import Payments
 
 __all__ = ["pair", "quick"]
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Popen[bytes]]:
+    with nursery() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,31 +1,60 @@
-"""A process that may be killed: books what the chain told, or begins one withdrawal, then ends.
+"""Processes that may be killed: each does one thing that moves money, then ends.
 
-Reads from its standard input, pickled: the bank's settings, and a customer and an order, or None to follow.
+Reads from its standard input, one after the other, pickled: the bank's settings, and a customer and an order, or the
+name of a background verb of payments. For each it forks, so that the program is loaded once, and prints the number of
+the new process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
+import signal
 import sys
 
 from hazina import app
 from hazina.access import Caller
-from hazina.payments import SendOnchain
+from hazina.payments import SendInternal, SendInvoice, SendOnchain
 from hazina.settings import Settings
 
+Wish = str | tuple[Caller, SendOnchain | SendInternal | SendInvoice]
 
-async def work(settings: Settings, wish: tuple[Caller, SendOnchain] | None) -> None:
+
+async def work(settings: Settings, wish: Wish) -> None:
     bank = app.build(settings)
     await bank.start()
     try:
-        if wish is None:
-            await bank.payments.follow_chain()
+        if isinstance(wish, str):
+            await getattr(bank.payments, wish)()
+            return
+        caller, order = wish
+        if isinstance(order, SendOnchain):
+            await bank.payments.send_onchain(caller, order)
+        elif isinstance(order, SendInternal):
+            await bank.payments.send_internal(caller, order)
         else:
-            await bank.payments.send_onchain(*wish)
+            await bank.payments.send_invoice(caller, order)
     finally:
         await bank.stop()
 
 
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    while True:
+        try:
+            job = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                asyncio.run(work(*job))
+            finally:
+                os._exit(0)
+        print(pid, flush=True)
+
+
 if __name__ == "__main__":
-    asyncio.run(work(*pickle.load(sys.stdin.buffer)))
+    main()

@@ -3,87 +3,31 @@ at all and then once: by whoever comes after it, or by the customer who asks aga
 
 from __future__ import annotations
 
-import asyncio
-import pickle
 import secrets
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
+from subprocess import Popen
 
-import psycopg
 import pytest
-from psycopg import sql
 from pydantic import SecretStr
 from tests.contexts.payments.coins import FEE, Coins
+from tests.contexts.payments.dollars import Has, has
+from tests.contexts.payments.machine import Machine
 from tests.contexts.payments.test_withdrawals import order, outside
 from tests.contexts.whole import Person
 
-from hazina.access import Caller
 from hazina.chain import EventKind, PayoutNews
+from hazina.dealer import dealing
+from hazina.dealer.store import put_price
+from hazina.kernel.money import Cents, Msats
 from hazina.ledger import BANK
 from hazina.payments import SendOnchain
 from hazina.settings import Bitcoind, Settings
 
-WORKER = Path(__file__).with_name("coin_worker.py")
-PATIENCE_S = 60
-
-
-class Machine:
-    """Starts the worker, and kills it while it writes to a table."""
-
-    def __init__(self, settings: Settings, owner_url: str) -> None:
-        self.settings = settings
-        self.owner_url = owner_url
-
-    async def killed_at(self, table: str, wish: tuple[Caller, SendOnchain] | None = None) -> None:
-        connection = await psycopg.AsyncConnection.connect(self.owner_url, autocommit=True)
-        async with connection as owner, self._slow(owner, table):
-            worker = await asyncio.create_subprocess_exec(
-                sys.executable, str(WORKER), stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-            )
-            assert worker.stdin is not None
-            worker.stdin.write(pickle.dumps((self.settings, wish)))
-            worker.stdin.close()
-            try:
-                pid = await self._asleep(owner, worker)
-            finally:
-                if worker.returncode is None:
-                    worker.kill()
-                await worker.wait()
-            await owner.execute("select pg_terminate_backend(%s, 5000)", (pid,))
-
-    @asynccontextmanager
-    async def _slow(self, owner: psycopg.AsyncConnection[tuple[object, ...]], table: str) -> AsyncIterator[None]:
-        where = sql.Identifier(*table.split("."))
-        await owner.execute(
-            "create function slow_write() returns trigger language plpgsql as "
-            "'begin perform pg_sleep(600); return new; end'"
-        )
-        slow = "create trigger slow_write before insert or update on {} for each row execute function slow_write()"
-        await owner.execute(sql.SQL(slow).format(where))
-        try:
-            yield
-        finally:
-            await owner.execute(sql.SQL("drop trigger slow_write on {}").format(where))
-            await owner.execute("drop function slow_write()")
-
-    async def _asleep(
-        self, owner: psycopg.AsyncConnection[tuple[object, ...]], worker: asyncio.subprocess.Process
-    ) -> object:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                cursor = await owner.execute("select pid from pg_stat_activity where wait_event = 'PgSleep'")
-                if row := await cursor.fetchone():
-                    return row[0]
-                assert worker.returncode is None, "the worker ended before it wrote"
-                await asyncio.sleep(0.05)
-
 
 @pytest.fixture
-def machine(outside_settings: Settings, owner_url: str) -> Machine:
-    return Machine(outside_settings, owner_url)
+def machine(workers: Popen[bytes], outside_settings: Settings, owner_url: str) -> Machine:
+    return Machine(workers, outside_settings, owner_url)
 
 
 @pytest.fixture
@@ -160,4 +104,87 @@ async def test_killed_while_news_of_a_payout_is_booked(
     await coins.payments.follow_chain()
     await coins.payments.follow_chain()
     assert await coins.own(BANK.CHAIN_FEES_BTC) == (0 if kind is EventKind.PAYOUT_CANCELLED else 7)
+    await coins.proven()
+
+
+# --- dollars ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def dollars(coins: Coins, anna: Person) -> Person:
+    """Anna with 500 dollars, at a price that is young for as long as a worker may take to begin."""
+    await coins.whole.bank.prices.refresh()
+    price = await coins.whole.bank.prices.fresh()
+    async with coins.whole.bank.db.transaction() as tx:
+        await put_price(tx, replace(price, at=price.at + timedelta(minutes=2)))
+    await coins.whole.bank.prices.refresh()
+    await coins.whole.bank.payments.issue_dollars(anna.usd.id, Cents(50_000), None)
+    await coins.rates(2)
+    return anna
+
+
+@pytest.mark.parametrize("waited", [False, True])
+async def test_killed_while_a_deposit_becomes_dollars(
+    coins: Coins, dollars: Person, machine: Machine, waited: bool
+) -> None:
+    """Told just now, or ripe and waiting for a price."""
+    output = replace(coins.output(dollars, 52_500), owner=dollars.usd.id)
+    if waited:
+        coins.whole.clock.shift += timedelta(minutes=5)
+        await coins.settle(output)
+        coins.whole.clock.shift = timedelta(0)
+    else:
+        await coins.tell(EventKind.OUTPUT_SETTLED, output)
+    await machine.killed_at("ledger.entry")
+    assert await has(dollars) == Has(0, 50_000)
+    await coins.proven()
+    for _ in range(2):
+        await coins.payments.follow_chain()
+    bought = (await dealing(coins.whole.bank.prices)).cents_bought(Msats.from_sats(50_000)).n
+    assert await has(dollars) == Has(0, 50_000 + bought)
+    await coins.proven()
+
+
+async def test_killed_while_dollars_are_taken_back(coins: Coins, dollars: Person, machine: Machine) -> None:
+    output = replace(coins.output(dollars, 52_500), owner=dollars.usd.id)
+    await coins.settle(output)
+    credited = await has(dollars)
+    await coins.tell(EventKind.OUTPUT_UNSETTLED, output)
+    await machine.killed_at("ledger.entry")
+    assert await has(dollars) == credited
+    await coins.payments.follow_chain()
+    assert (await has(dollars), await coins.own(BANK.REVERSED_BTC)) == (Has(0, 50_000), 0)
+    await coins.proven()
+
+
+async def test_killed_while_a_withdrawal_of_dollars_is_begun(coins: Coins, dollars: Person, machine: Machine) -> None:
+    """Nothing of it stands; the customer asks again with the same key, and it is one payout."""
+    wish = SendOnchain(dollars.usd.id, outside(), Cents(10_000), key="once")
+    await machine.killed_at("chain_payout", (dollars.caller, wish))
+    assert (await coins.payouts(), await has(dollars)) == ([], Has(0, 50_000))
+    await coins.proven()
+    for _ in range(2):
+        assert (await coins.payments.send_onchain(dollars.caller, wish)).status == "SUCCESS"
+    assert len(await coins.payouts()) == 1
+    await coins.proven()
+
+
+@pytest.mark.parametrize("kind", [EventKind.PAYOUT_SETTLED, EventKind.PAYOUT_CANCELLED])
+async def test_killed_while_the_end_of_a_withdrawal_of_dollars_is_booked(
+    coins: Coins, dollars: Person, machine: Machine, kind: EventKind
+) -> None:
+    await coins.payments.send_onchain(dollars.caller, SendOnchain(dollars.usd.id, outside(), Cents(10_000)))
+    payout_id, _, sats, fee = (await coins.payouts())[0]
+    news = PayoutNews(payout_id, secrets.token_hex(32), 0, fee - 7)
+    await coins.book(EventKind.PAYOUT_BROADCAST, news)
+    held = await has(dollars)
+    await coins.tell(kind, replace(news, reason="x"))
+    await machine.killed_at("ledger.entry")
+    assert await has(dollars) == held
+    await coins.proven()
+    for _ in range(2):
+        await coins.payments.follow_chain()
+    paid = kind is EventKind.PAYOUT_SETTLED
+    assert await has(dollars) == Has(0, 50_000 - held.held_cents if paid else 50_000)
+    assert await coins.own(BANK.ONCHAIN_BTC) == (sats + fee - 7 if paid else 0)
     await coins.proven()
