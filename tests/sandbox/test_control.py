@@ -76,6 +76,25 @@ async def test_what_the_outside_wallet_cannot_pay(sandbox: SandboxProcess) -> No
         assert paid["status"] == "FAILED" and paid["error"]
 
 
+async def test_feeds(sandbox: SandboxProcess) -> None:
+    feeds = await sandbox.control("GET", "/feeds")
+    assert [one["feed"] for one in feeds if one["kind"] == "price"] == [
+        "kraken", "coinbase", "bitstamp", "bitfinex", "okx",
+    ]  # fmt: skip
+    assert [one["feed"] for one in feeds if one["kind"] == "rates"] == ["open-er-api", "currency-api", "yadio"]
+    assert {one["state"] for one in feeds} == {"well"}
+    changed = await sandbox.control("POST", "/feeds", {"feed": "okx", "state": "gone"})
+    assert [one["feed"] for one in changed if one["state"] == "gone"] == ["okx"]
+    for body, code in (
+        ({"feed": "mtgox", "state": "gone"}, "BAD_FEED"),
+        ({"feed": "okx", "state": "ill"}, "BAD_STATE"),
+    ):
+        answer = await sandbox.ask("POST", "/feeds", body=body)
+        assert (answer.status, answer.json()["code"]) == (400, code)
+    healed = await sandbox.control("POST", "/feeds", {"state": "well"})
+    assert {one["state"] for one in healed} == {"well"}
+
+
 async def test_price(sandbox: SandboxProcess) -> None:
     for price, shown in ((61_010, "61010.00"), ("0.5", "0.50"), (64_000.25, "64000.25")):
         assert await sandbox.control("POST", "/price", {"usdPerBtc": price}) == {"usdPerBtc": shown}
