@@ -13,6 +13,7 @@ LOCKS = (
     "requirements.lock",
     "tools/nodejs.lock",
     "tools/electrum.lock",
+    "tools/lnbits.lock",
     "web/package-lock.json",
     "tests/relying_parties/package-lock.json",
 )
@@ -25,8 +26,9 @@ def resolve() -> int:
     how = [uv, "pip", "compile", "-q", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11"]
     ours = [*how, "pyproject.toml", "--all-extras", "--group", "dev", "-o", "requirements.lock"]
     electrum = [*how, "--no-annotate", "tools/electrum.in", "-o", "tools/electrum.lock"]
+    lnbits = [*how, "--no-annotate", "tools/lnbits.in", "-o", "tools/lnbits.lock"]
     environment = {**os.environ, "ELECTRUM_ECC_DONT_COMPILE": "1"}
-    done = [subprocess.run(one, cwd=ROOT, env=environment, check=False) for one in (ours, electrum)]  # noqa: S603
+    done = [subprocess.run(one, cwd=ROOT, env=environment, check=False) for one in (ours, electrum, lnbits)]  # noqa: S603
     return max(one.returncode for one in done)
 
 

@@ -156,11 +156,10 @@ def electrum_version(folder: Path) -> str:
 
 def environment(folder: Path) -> None:
     """Electrum, its server and all their packages in a Python environment at ``folder``."""
-    uv = next((str(ROOT / u) for u in (".dev-tools/bin/uv", ".dev-tools/lib/bin/uv") if (ROOT / u).is_file()), "uv")
     python = folder / "bin" / "python"
-    told([uv, "venv", "-q", "--relocatable", "--allow-existing", "--python", sys.executable, folder])
+    told([uv(), "venv", "-q", "--relocatable", "--allow-existing", "--python", sys.executable, folder])
     # its signature library would be compiled; Debian's stands in for it
-    told([uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", ELECTRUM_LOCK])
+    told([uv(), "pip", "install", "-q", "--python", python, "--require-hashes", "-r", ELECTRUM_LOCK])
     packages = next(iter(folder.glob("lib/python*/site-packages")))
     with Packages() as debian:
         root = debian.unpacked(ELECTRUM_PACKAGES)
@@ -296,6 +295,11 @@ def one(folder: Path, pattern: str) -> Path:
     if found is None:
         raise Unobtainable(f"The packages hold no {pattern}.")
     return found
+
+
+def uv() -> str:
+    """The installer that ``./dev`` brought, or the system's."""
+    return next((str(ROOT / u) for u in (".dev-tools/bin/uv", ".dev-tools/lib/bin/uv") if (ROOT / u).is_file()), "uv")
 
 
 def told(command: Sequence[str | Path | int], *, cwd: Path | None = None) -> str:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import nodes, web
+from tools import lnbits, nodes, web
 from tools.say import give_up, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +49,7 @@ def test(arguments: list[str]) -> int:
     """Everything, or with arguments: everything static, and what they tell pytest."""
     os.environ |= browser()
     os.environ |= nodes.named()
+    os.environ |= lnbits.named()
     web.build()
     web.packages_in(web.RELYING, "the relying parties' packages")
     failed = static()

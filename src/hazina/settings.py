@@ -29,7 +29,7 @@ PREFIX = "HAZINA_"
 PLAIN_NAMES = {"DATABASE_URL": "database_url"}  # what everybody calls it already
 # Read elsewhere:
 NOT_SETTINGS = {"HAZINA_CONFIG", "HAZINA_PYTHON", "HAZINA_CHROMIUM", "HAZINA_TEST_POSTGRES"}
-NOT_SETTINGS |= {"HAZINA_BITCOIND", "HAZINA_ELECTRUM", "HAZINA_LND_BINARY"}  # programs that are there already
+NOT_SETTINGS |= {"HAZINA_BITCOIND", "HAZINA_ELECTRUM", "HAZINA_LNBITS", "HAZINA_LND_BINARY"}  # programs that are there already
 FILE_SUFFIX = "_file"
 DATA_DEFAULT = ".hazina"
 

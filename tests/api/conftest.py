@@ -161,9 +161,9 @@ class World:
                 await asyncio.sleep(0.05)
 
     @asynccontextmanager
-    async def served_at(self) -> AsyncIterator[int]:
+    async def served_at(self, port: int = 0) -> AsyncIterator[int]:
         """The same application on a port of loopback, for what needs a real socket."""
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.create_server(("127.0.0.1", port))
         config = uvicorn.Config(
             self.served, ws="websockets-sansio", log_config=None, access_log=False, lifespan="off", ws_max_size=65_536
         )
