@@ -94,8 +94,8 @@ class Town:
         async with self.db.transaction() as tx:
             checks = [*await ledger.verify(tx), *await payments.verify(tx, self.clock.now())]
             leaving = await tx.value(
-                "select coalesce(sum(amount + fee_max - bank_fee), 0)::bigint / 1000 from payment "
-                "where kind = 6 and state = 1"
+                "select coalesce(sum(coalesce(to_amount + route_max, amount + fee_max - bank_fee)), 0)::bigint / 1000 "
+                "from payment where kind = 6 and state = 1"
             )
             dust = await tx.value("select coalesce(sum(sats), 0)::bigint from chain_output where state = 3")
         assert [(one.name, one.offending) for one in checks if not one.ok] == []

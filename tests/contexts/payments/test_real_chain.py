@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from pydantic import SecretStr
+from tests.contexts.payments.dollars import Has, has, rate
 from tests.contexts.payments.real_chain import Town
 from tests.contexts.phones import Phones
 from tests.contexts.whole import Person, ShiftedClock, Whole
@@ -19,7 +20,9 @@ from tests.real.bitcoind import running_bitcoind
 from hazina import app, payments
 from hazina.chain.watcher import Watcher
 from hazina.kernel.db import Database
+from hazina.kernel.money import Cents, Msats
 from hazina.ledger import BANK
+from hazina.payments import SendOnchain
 from hazina.sandbox.real.bitcoind import Bitcoind
 from hazina.settings import Bitcoind as BitcoindSettings
 from hazina.settings import Settings
@@ -137,6 +140,36 @@ async def test_f13_a_reorganisation_under_a_spent_deposit(
         assert await town.payments.pending_deposits(anna.caller, None) == []
     else:
         assert (await anna.sats(), await town.own(BANK.REVERSED_BTC)) == ((397_500, 0), 0)
+    await town.equal()
+
+
+async def test_a_dollar_wallet_is_paid_and_pays_in_bitcoin(town: Town, anna: Person) -> None:
+    """With a reorganisation between, that undoes what was credited and partly spent."""
+    other, to = await town.whole.person(), await town.outside()
+    await town.node.send(await town.payments.address(anna.caller, anna.usd.id), 900_000)
+    await town.seen(anna)
+    await town.whole.bank.prices.refresh()
+    await town.mine(2)
+    bought = (await has(anna)).cents
+    assert bought == (await rate(town.whole)).cents_bought(Msats.from_sats(897_500)).n
+    order = SendOnchain(anna.usd.id, await town.payments.address(other.caller, other.usd.id), Cents(bought // 3))
+    await town.payments.send_onchain(anna.caller, order)
+    await town.equal()
+    await town.node.reorganise(2)
+    await town.look()
+    assert (await has(anna), (await has(other)).cents) == (Has(0, 0), bought // 3)
+    await town.mine(6)
+    assert await has(anna) == Has(0, bought - bought // 3)
+
+    at = await rate(town.whole)
+    sent = await town.payments.send_onchain(anna.caller, SendOnchain(anna.usd.id, to, Cents(20_000)))
+    assert sent.line is not None
+    await town.round()
+    assert await town.node.mempool() != []
+    await town.equal()
+    await town.settle()
+    assert await town.received(to) == at.msats_for_selling(Cents(20_000)).sats_floor
+    assert await has(anna) == Has(0, bought - bought // 3 + sent.line.amount)
     await town.equal()
 
 
