@@ -40,3 +40,26 @@ export const ApiKeyLimit = doc<{ apiKeySetLimit: { apiKey: KeyData } }, { id: st
 
 export const ApiKeyNoLimit = doc<{ apiKeyRemoveLimit: { apiKey: KeyData } }, { id: string; span: Span }>(
   `mutation ApiKeyNoLimit($id: ID!, $span: LimitTimeWindow!) { apiKeyRemoveLimit(input: { id: $id, limitTimeWindow: $span }) { apiKey { ${KEY} } } }`);
+
+export interface ContactData { handle: string; alias: string | null; transactionsCount: number }
+
+export const Contacts = doc<{ me: { contacts: ContactData[] } | null }>(
+  `query Contacts { me { contacts { handle alias transactionsCount } } }`);
+
+export const ContactCreate = doc<{ contactCreate: Errors & { contact: { handle: string } | null } }, { handle: string; type: "INTRALEDGER" | "LNADDRESS"; alias: string | null }>(
+  `mutation ContactCreate($handle: ContactHandle!, $type: ContactType!, $alias: ContactAlias) { contactCreate(input: { handle: $handle, type: $type, displayName: $alias }) { errors { message code } contact { handle } } }`);
+
+export const ContactAlias = doc<{ userContactUpdateAlias: Errors & { contact: ContactData | null } }, { username: string; alias: string }>(
+  `mutation ContactAlias($username: Username!, $alias: ContactAlias!) { userContactUpdateAlias(input: { username: $username, alias: $alias }) { errors { message code } contact { handle alias transactionsCount } } }`);
+
+export interface CurrencyData { id: string; fractionDigits: number }
+
+export const Currencies = doc<{ currencyList: CurrencyData[] }>(
+  `query Currencies { currencyList { id fractionDigits } }`);
+
+export const ShowCurrency = doc<{ accountUpdateDisplayCurrency: Errors & { account: { id: string; displayCurrency: string } | null } }, { currency: string }>(
+  `mutation ShowCurrency($currency: DisplayCurrency!) { accountUpdateDisplayCurrency(input: { currency: $currency }) { errors { message code } account { id displayCurrency } } }`);
+
+/** CSV in base64, every wallet's. */
+export const Statement = doc<{ me: { defaultAccount: { csvTransactions: string } } | null }, { walletIds: string[] }>(
+  `query Statement($walletIds: [WalletId!]!) { me { defaultAccount { csvTransactions(walletIds: $walletIds) } } }`);

@@ -1,7 +1,7 @@
 // Reads what a BOLT11 invoice says, to show it before the bank is asked. The bank checks the
 // signature and all else again; here the checksum alone catches a cut or mistyped invoice.
 
-const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+export const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
 const DEFAULT_EXPIRY_S = 3600;
 const NETWORKS: Record<string, string> = { bc: "mainnet", tb: "testnet", tbs: "signet", bcrt: "regtest" };
@@ -19,7 +19,7 @@ export interface Invoice {
   expiresAt: number;
 }
 
-function polymod(values: number[]): number {
+export function polymod(values: number[]): number {
   let check = 1;
   for (const value of values) {
     const top = check >>> 25;

@@ -1,0 +1,29 @@
+// A Lightning Address as a link that every Lightning wallet scans: the service's web address in bech32 (LUD-01).
+import { ALPHABET, polymod } from "./bolt11.ts";
+
+const HRP = "lnurl";
+
+function words(bytes: Uint8Array): number[] {
+  const out: number[] = [];
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = ((value << 8) | byte) & 0xfff;
+    bits += 8;
+    while (bits >= 5) { bits -= 5; out.push((value >>> bits) & 31); }
+  }
+  if (bits > 0) out.push((value << (5 - bits)) & 31);
+  return out;
+}
+
+export function encodeLnurl(url: string): string {
+  const data = words(new TextEncoder().encode(url));
+  const prefix = [...HRP].map((c) => c.charCodeAt(0));
+  const check = polymod([...prefix.map((c) => c >>> 5), 0, ...prefix.map((c) => c & 31), ...data, 0, 0, 0, 0, 0, 0]) ^ 1;
+  const sum = [0, 1, 2, 3, 4, 5].map((i) => (check >>> (5 * (5 - i))) & 31);
+  return `${HRP}1${[...data, ...sum].map((w) => ALPHABET[w]).join("")}`;
+}
+
+/** `name@domain` as that link. Without TLS only this machine is reached (LUD-16). */
+export const lnurlOf = (name: string, domain: string): string =>
+  encodeLnurl(`${/^(localhost|127\.|\[::1\])/.test(domain) ? "http" : "https"}://${domain}/.well-known/lnurlp/${name}`);
