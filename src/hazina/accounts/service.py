@@ -60,7 +60,7 @@ from hazina.kernel.gather import Gather
 from hazina.kernel.ids import UUID, public_id
 from hazina.kernel.money import Asset, Cents
 from hazina.kernel.units import Claim
-from hazina.ledger import open_account
+from hazina.ledger import balances, open_account
 
 DISPLAY_CURRENCY = "USD"
 STRONG = {FactorKind.TOTP.value, FactorKind.PASSKEY.value}
@@ -280,6 +280,13 @@ class Accounts:
         """BTC, then USD."""
         async with self.db.reading() as tx:
             return await store.wallets_of(tx, account_id)
+
+    async def holds_money(self, caller: Caller) -> bool:
+        """Is there anything in the caller's wallets, also what is set aside?"""
+        async with self.db.reading() as tx:
+            wallets = await store.wallets_of(tx, caller.account_id)
+            found = await balances(tx, [wallet.ledger_account for wallet in wallets])
+        return any(one.balance for one in found.values())
 
     async def wallet_for(self, caller: Caller, wallet_id: UUID) -> Wallet:
         """The caller's own wallet. Raises WalletUnknown for a missing and for a foreign one."""

@@ -10,10 +10,18 @@ from ariadne import MutationType
 from hazina.access import Caller, Scope
 from hazina.api.graphql.context import Context, Me
 from hazina.api.graphql.verbs import Payload, verb
-from hazina.identity import FACTOR_ADD, FACTOR_REMOVE, FactorKind
+from hazina.identity import FACTOR_ADD, FACTOR_REMOVE, FactorKind, FactorTaken
 from hazina.kernel.db import Tx
 
 mutation = MutationType()
+
+
+class SweepFirst(FactorTaken):
+    """The apps offer to leave this account and log in to the phone's. Not before it is empty."""
+
+    code = "SWEEP_FIRST"
+    blink = "PHONE_ACCOUNT_ALREADY_EXISTS_NEED_TO_SWEEP_FUNDS_ERROR"
+    message = "This phone has an account already, and there is money in this one. Send it there first."
 
 
 def _me(context: Context, caller: Caller) -> Payload:
@@ -91,7 +99,12 @@ async def remove_phone(context: Context, caller: Caller) -> Payload:
 @mutation.field("userLoginUpgrade")
 @verb(Scope.WRITE, success=False)
 async def upgrade(context: Context, caller: Caller, input: dict[str, Any]) -> Payload:
-    await _add_phone(context, caller, input["phone"], input["code"])
+    try:
+        await _add_phone(context, caller, input["phone"], input["code"])
+    except FactorTaken:
+        if await context.bank.accounts.holds_money(caller):
+            raise SweepFirst from None
+        raise
     return {"success": True}
 
 
