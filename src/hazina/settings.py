@@ -326,7 +326,7 @@ class SupportChat(Section):
     """Up to and with the version, such as https://api.openai.com/v1."""
     model: str
     key: SecretStr | None = None
-    prompt: str | None = Field(None, max_length=20_000)
+    prompt: str | None = Field(default=None, max_length=20_000)
     """What the assistant is told it is; unset: a few words about this bank."""
     old_token_limit: bool = False
     """Send ``max_tokens`` in place of ``max_completion_tokens``."""

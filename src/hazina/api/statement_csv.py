@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hazina.dealer import FiatRate, cents_of, display_amount
 from hazina.kernel.money import Asset, Cents, Msats, amount_of
+from hazina.learn import memo_shown
 from hazina.payments import Direction, Line, LineStatus, Via
 
 COLUMNS = (
@@ -40,7 +41,7 @@ def _text(rows: Iterable[Sequence[object]]) -> str:
 async def _row(line: Line, own: Collection[UUID], rate_of: RateOf) -> list[object]:
     """Amounts are whole satoshi or cents, ``usd`` dollars, ``display`` minor units. A debit includes its fee."""
     credit, debit, fee = (_whole(line.asset, n) for n in (max(line.amount, 0), max(-line.amount, 0), line.fee))
-    memo, sent = safe(line.memo_shown), line.direction is Direction.SEND
+    memo, sent = safe(memo_shown(line)), line.direction is Direction.SEND
     by_invoice = line.initiation is Via.LN
     rate = await rate_of(line)
     return [

@@ -12,6 +12,7 @@ from typing import Any
 
 from hazina.dealer import display_amount, display_price
 from hazina.kernel.money import Asset, Msats, Price, amount_of
+from hazina.learn import memo_shown
 from hazina.payments import Direction, InvoiceHook, Line, LineStatus, Via
 
 STATUS = {LineStatus.PENDING: "pending", LineStatus.SUCCESS: "success", LineStatus.FAILURE: "failure"}
@@ -48,7 +49,7 @@ def _transaction(line: Line, price: Price | None) -> dict[str, Any]:
         "walletId": str(line.wallet_id),
         "status": STATUS[line.status],
         "direction": "receive" if line.direction is Direction.RECEIVE else "send",
-        "memo": line.memo_shown,
+        "memo": memo_shown(line),
         "externalId": line.external_id,
         "createdAt": line.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "initiationVia": _initiation(line),

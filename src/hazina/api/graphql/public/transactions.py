@@ -9,6 +9,7 @@ from ariadne import EnumType, ObjectType
 from hazina.api.graphql.context import Context, Info, context_of
 from hazina.dealer import DisplayPrice, FiatRate, currency, display_amount, display_price
 from hazina.kernel.money import Asset, Msats, Price, amount_of
+from hazina.learn import memo_shown
 from hazina.payments import Direction, Line, LineStatus, Via
 
 transaction = ObjectType("Transaction")
@@ -109,7 +110,7 @@ transaction.set_field("id", lambda line, _: str(line.id))
 transaction.set_field("createdAt", lambda line, _: line.created_at)
 transaction.set_field("direction", lambda line, _: line.direction)
 transaction.set_field("status", lambda line, _: line.status)
-transaction.set_field("memo", lambda line, _: line.memo_shown)
+transaction.set_field("memo", lambda line, _: memo_shown(line))
 transaction.set_field("externalId", lambda line, _: line.external_id)
 transaction.set_field("settlementAmount", lambda line, _: whole(line.asset, line.amount))
 transaction.set_field("settlementFee", _fee)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.contexts.whole import Person, Whole
+
+IP = "192.0.2.7"
+
+
+async def pupil(whole: Whole, ip: str | None = IP) -> Person:
+    found = await whole.person()
+    return replace(found, caller=replace(found.caller, ip=ip))
+
+
+@pytest.fixture
+async def funder(whole: Whole) -> Person:
+    """Pays the rewards."""
+    found = await whole.person()
+    await found.fund(1_000)
+    await whole.bank.learn.set_funder(found.caller.account_id)
+    return found
