@@ -166,6 +166,14 @@ _RESERVED = frozenset({
     "sales", "security", "service", "staff", "support", "system", "team", "treasury", "undefined", "webmaster",
     "www",
 })
+# First parts of the bank's own addresses: a customer's page is at /<username>.
+_PATHS = frozenset({
+    "accounts", "apps", "assets", "auth", "balance", "callbacks", "chat", "checkout", "device", "docs", "explore",
+    "favicon", "graphql", "graphqlws", "health", "healthz", "hooks", "images", "index", "links", "livez", "lnurl",
+    "lnurlp", "lnurlw", "login", "logout", "manifest", "map", "me", "metrics", "oauth", "pages", "pay", "privacy",
+    "readyz", "receive", "register", "robots", "sandbox", "scan", "send", "settings", "setup", "setuppwa", "share",
+    "shops", "sitemap", "static", "status", "terms", "token", "userinfo", "voucher", "wallet", "well_known",
+})
 # fmt: on
 
 
@@ -179,8 +187,9 @@ def parse_username(text: str) -> str:
 
 
 def is_reserved(name: str) -> bool:
-    """Names that could pass for the bank's own."""
-    return name.strip("_0123456789") in _RESERVED or name.startswith("hazina")
+    """Names that could pass for the bank's own, or whose page would lie behind one of its own."""
+    bare = name.strip("_0123456789")
+    return bare in _RESERVED or name in _PATHS or bare in _PATHS or name.startswith("hazina")
 
 
 # -- contacts, notices --------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from hazina.api.graphql.live import Socket
 from hazina.api.graphql.public.price_stream import PriceStream
 from hazina.api.graphql.schema import build_schema
 from hazina.api.pages import Pages
+from hazina.api.pages.checkout import Checkout
+from hazina.api.pages.pay import Pay
 from hazina.api.rest import auth, callbacks, factors, links, lnurl, proofs, security, step_up
 from hazina.api.web import SandboxProxy, bundle, pages
 
@@ -75,10 +77,12 @@ def asgi(bank: Bank) -> Starlette:
         *security.routes(bank),
         *callbacks.routes(bank),
         *shared.routes(),
+        *Checkout(shared).routes(),
         *oauth.routes(bank, shared, middleware=[ANY_ORIGIN]),
         *status.routes(bank),
         *([sandbox.route()] if sandbox is not None else []),
         *pages(bundle(), with_sandbox=sandbox is not None),
+        *Pay(shared).routes(),  # the last: every name that is nothing else
     ]
     application = Starlette(routes=routes, lifespan=lifespan)
     application.state.proxies = tuple(ip_network(one) for one in bank.settings.trusted_proxies)

@@ -17,6 +17,7 @@ from hazina.links.model import (
     Place,
     Places,
     WithdrawLink,
+    clean,
 )
 from hazina.links.paying import PayTo
 from hazina.links.receiving import Asked
@@ -40,4 +41,5 @@ __all__ = [
     "Place",
     "Places",
     "WithdrawLink",
+    "clean",
 ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from uuid import UUID
 
 from hazina.accounts import Wallet
 from hazina.dealer import estimate
 from hazina.kernel import nostr
-from hazina.kernel.money import Asset, Msats
+from hazina.kernel.money import Asset, Cents, Msats
 from hazina.links import store
 from hazina.links.common import Parts
 from hazina.links.errors import AmountOutOfRange
@@ -24,6 +25,7 @@ from hazina.links.model import (
     Name,
     Offer,
     Place,
+    clean,
     hash_of,
     memo_of,
     metadata_of,
@@ -94,6 +96,17 @@ async def invoice(parts: Parts, text: str, place: Place, asked: Asked, ip: str |
     made = await parts.payments.create_invoice_for(replace(wish, description_hash=hash_of(shown)))
     async with parts.db.reading() as tx:
         return made, await store.success_message(tx, wallet.account_id)
+
+
+async def request(
+    parts: Parts, account_id: UUID, wallet_id: UUID, amount: Msats | Cents, memo: str | None, ip: str | None
+) -> Invoice:
+    """An invoice that somebody fills in for a customer's wallet on a page. Raises TooManyRequests, and what making an
+    invoice raises."""
+    strangers = [(STRANGER_RATE, ip)] if ip is not None else []
+    await parts.within((RECIPIENT_RATE, str(account_id)), *strangers)
+    words = clean(memo).strip() or None if memo else None
+    return await parts.payments.create_invoice_for(NewInvoice(wallet_id, amount, words))
 
 
 def _memo(name: Name, words: str | None) -> str | None:

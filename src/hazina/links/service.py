@@ -7,6 +7,7 @@ from uuid import UUID
 
 from hazina.access import Caller, require_person
 from hazina.kernel.errors import InvalidInput
+from hazina.kernel.money import Cents, Msats
 from hazina.links import drawing, paying, receiving, store, zapping
 from hazina.links.common import SIGNER, Parts
 from hazina.links.model import SHOWN_MAX, NewWithdrawLink, Offer, Place, WithdrawLink, clean
@@ -36,6 +37,12 @@ class Links:
     async def invoice(self, name: str, place: Place, asked: Asked, ip: str | None) -> tuple[Invoice, str | None]:
         """An invoice for that, and what the recipient wants said once it is paid."""
         return await receiving.invoice(self.parts, name, place, asked, ip)
+
+    async def request(
+        self, account_id: UUID, wallet_id: UUID, amount: Msats | Cents, memo: str | None, ip: str | None
+    ) -> Invoice:
+        """An invoice that a stranger fills in on a customer's page."""
+        return await receiving.request(self.parts, account_id, wallet_id, amount, memo, ip)
 
     async def status(self, payment_hash: bytes) -> InvoiceStatus:
         return await receiving.status(self.parts, payment_hash)

@@ -412,6 +412,7 @@ class InvoiceStatus:
     status: InvoiceStatusName
     preimage: bytes | None
     expires_at: datetime
+    wallet_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

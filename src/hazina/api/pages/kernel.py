@@ -22,7 +22,13 @@ from hazina.oauth import Malformed, fields_of
 
 HERE = Path(__file__).parent
 WORDS: dict[str, dict[str, str]] = json.loads((HERE / "words.json").read_text())
-FILES = {"tokens.css": "text/css", "pages.css": "text/css", "ways.js": "text/javascript"}
+FILES = {
+    "tokens.css": "text/css",
+    "pages.css": "text/css",
+    "pay.css": "text/css",
+    "ways.js": "text/javascript",
+    "pay.js": "text/javascript",
+}
 TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
 FORM_BYTES_MAX = 20_000
 FORM_TYPE = "application/x-www-form-urlencoded"
