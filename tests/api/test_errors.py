@@ -31,7 +31,7 @@ def test_refusals_keep_their_code_and_sentence() -> None:
     assert error["extensions"] == {"code": "INVALID_INPUT", "requestId": str(id_)}
 
 
-def test_busy_is_told_in_the_words_that_others_look_for() -> None:
+def test_trap_10_busy_is_told_in_the_words_that_others_look_for() -> None:
     assert "ResourceAttemptsRedlockServiceError" in refused(Held())["message"]
 
 

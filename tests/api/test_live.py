@@ -206,7 +206,7 @@ async def test_my_updates(world: World) -> None:
             await live.hear(0.5)
 
 
-async def test_receipts_by_invoice_are_ln_updates(world: World) -> None:
+async def test_trap_07_trap_08_receipts_by_invoice_are_ln_updates(world: World) -> None:
     """Also when the payer is a customer of this bank: other systems look for this kind only."""
     amina, juma = await world.person(), await world.rich(sats=2_000)
     inside, outside = await amina.invoice(100), await amina.invoice(200)

@@ -136,7 +136,7 @@ async def test_an_invoice_without_amount(world: World) -> None:
     assert again["transaction"]["id"] == sent["transaction"]["id"]
 
 
-async def test_paying_outside(world: World) -> None:
+async def test_trap_01_trap_03_paying_outside(world: World) -> None:
     amina = await world.rich(sats=20_000)
     invoice = await world.outside("lightning/invoices", {"amountMsat": 10_000_000, "memo": "Solar lamp"})
     probe = await amina.ask(
@@ -255,7 +255,7 @@ NO_PAGES = [
 ]
 
 
-async def test_pages_that_cannot_be(world: World) -> None:
+async def test_trap_26_pages_that_cannot_be(world: World) -> None:
     amina = await world.person()
     for arguments in NO_PAGES:
         text = f"{{ me {{ defaultAccount {{ transactions{arguments} {{ edges {{ cursor }} }} }} }} }}"

@@ -152,7 +152,7 @@ async def update(live: Live) -> Json:
             return found
 
 
-async def test_a_deposit_from_address_to_balance(chained: Chained) -> None:
+async def test_trap_18_a_deposit_from_address_to_balance(chained: Chained) -> None:
     amina = await chained.world.person()
     address = await chained.address(amina)
     assert await chained.address(amina) == address, "current until it is paid"
@@ -184,7 +184,7 @@ async def test_a_deposit_from_address_to_balance(chained: Chained) -> None:
     assert await chained.address(amina) != address, "a fresh one after a receipt"
 
 
-async def test_a_withdrawal_says_success_while_it_is_pending(chained: Chained) -> None:
+async def test_trap_02_a_withdrawal_says_success_while_it_is_pending(chained: Chained) -> None:
     """Traps 1 and 2."""
     amina, to = await chained.world.person(), await chained.outside()
     await chained.deposit(amina, 1_000_001)

@@ -39,7 +39,7 @@ BAD_CREDENTIALS: list[Any] = [
 ]
 
 
-async def test_a_bad_credential_is_401(world: World) -> None:
+async def test_trap_12_a_bad_credential_is_401(world: World) -> None:
     for headers in BAD_CREDENTIALS:
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         answer = await world.http.post("/graphql", json={"query": "{ globals { network } }"}, headers=encoded)
@@ -50,7 +50,7 @@ async def test_a_bad_credential_is_401(world: World) -> None:
 NO_CREDENTIALS: list[Any] = [None, "", "Bearer", "Bearer ", "bearer   "]
 
 
-async def test_no_credential_is_a_stranger(world: World) -> None:
+async def test_trap_12_no_credential_is_a_stranger(world: World) -> None:
     for value in NO_CREDENTIALS:
         headers = {} if value is None else {"authorization": value}
         answer = await world.post("{ me { id } }", headers=headers)
@@ -118,7 +118,7 @@ async def test_the_body_is_json(world: World) -> None:
         assert (await raw(world, '{"query": "{ me { id } }"}', kind)).status_code == 415
 
 
-async def test_errors_of_documents_have_codes(world: World) -> None:
+async def test_trap_20_errors_of_documents_have_codes(world: World) -> None:
     assert error(await world.post("{ me "))[:2] == (400, "GRAPHQL_PARSE_FAILED")
     assert error(await world.post("{ nobody }"))[:2] == (400, "GRAPHQL_VALIDATION_FAILED")
     two = "mutation { a: captchaCreateChallenge { errors { code } } " + CHALLENGE.removeprefix("mutation {")
@@ -162,7 +162,7 @@ async def test_any_origin_may_ask_but_gets_no_cookie_rights(world: World) -> Non
 # -- persisted queries -----------------------------------------------------------------------------
 
 
-async def test_persisted_queries(world: World) -> None:
+async def test_trap_14_persisted_queries(world: World) -> None:
     text = "{ __typename globals { network } }"
     digest = sha256(text.encode()).hexdigest()
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
@@ -192,7 +192,7 @@ async def test_a_text_that_fails_is_not_persisted(world: World) -> None:
 # -- idempotency keys ------------------------------------------------------------------------------
 
 
-async def test_a_key_is_good_once_an_hour(world: World) -> None:
+async def test_trap_13_a_key_is_good_once_an_hour(world: World) -> None:
     key = {"X-Idempotency-Key": str(uuid4())}
     assert "errors" not in (await world.post("{ __typename }", headers=key)).json()
     status, _, message = error(await world.post("{ __typename }", headers=key))

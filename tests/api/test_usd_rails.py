@@ -112,7 +112,7 @@ async def test_a_wallet_of_the_other_currency_is_refused(world: World) -> None:
     assert await amina.balances() == before
 
 
-async def test_dollars_pay_invoices_at_what_the_probe_said(world: World) -> None:
+async def test_trap_05_dollars_pay_invoices_at_what_the_probe_said(world: World) -> None:
     """Trap 5: the probe of an invoice with an amount holds cents where its type says satoshi."""
     amina, price = await world.rich(cents=2_000), await priced(world)
     usd = amina.wallets["USD"]
@@ -153,7 +153,7 @@ async def test_a_probe_keeps_the_limit_of_the_day(world: World) -> None:
         assert (probe["amount"], probe["errors"]) == (0, [])
 
 
-async def test_a_probe_may_tell_an_amount_and_an_error(world: World) -> None:
+async def test_trap_04_a_probe_may_tell_an_amount_and_an_error(world: World) -> None:
     """Trap 4: where no way was found, the ceiling stands beside the error."""
     amina = await world.rich(sats=20_000, cents=2_000)
     price = await priced(world)

@@ -81,7 +81,7 @@ async def test_a_dropped_deposit_vanishes_and_may_come_back(coins: Coins, anna: 
     assert await anna.sats() == (50_000 - FEE, 0)
 
 
-async def test_onc_05_dust_and_what_is_all_fee_stay_with_the_bank(coins: Coins, anna: Person) -> None:
+async def test_trap_17_onc_05_dust_and_what_is_all_fee_stay_with_the_bank(coins: Coins, anna: Person) -> None:
     """Trap 17: never shown and never credited; nobody pays for them either."""
     for sats in (546, 4_999):
         await coins.book(EventKind.OUTPUT_SEEN, output := coins.output(anna, sats))
