@@ -48,6 +48,8 @@ class Status:
     seen_at: datetime | None
     blind: str | None
     outside: bool
+    differs: datetime | None
+    """Since when position or balance are not what the books say; None: they are, or only for a moment."""
     under_way: tuple[Move, ...]
     moves: tuple[Move, ...]
     booked_msats: int
@@ -228,9 +230,12 @@ async def status(db: Database, clock: Clock, set_up: bool, onchain: bool) -> Sta
     on = standing.mode is not Mode.OFF
     if on and blind is None and (standing.looked_at is None or now - standing.looked_at > SILENT):
         blind = "no worker has looked for more than two minutes"
+    differs = standing.differs_since
+    if differs is not None and now - differs <= Policy().differs_after:
+        differs = None
     outside = standing.outside_since is not None and now - standing.outside_since > OUTSIDE
     return Status(
-        set_up, standing.mode, standing.switched_by, owed, standing.look, standing.looked_at, blind, outside,
+        set_up, standing.mode, standing.switched_by, owed, standing.look, standing.looked_at, blind, outside, differs,
         tuple(under_way), tuple(moves), booked, transit, liquidated, onchain,
     )  # fmt: skip
 

@@ -16,6 +16,13 @@ alter table chain_payout add column payer text;
 comment on column chain_payout.payer is 'A context of the bank that sends its own coins; null: a customer''s withdrawal';
 """
 
+# While the hedge is off, there is nothing that the invariant of the hedge could be true of.
+WATCH = """
+alter table invariant drop constraint invariant_state_check;
+alter table invariant add constraint invariant_state_check
+    check (state in ('holds', 'broken', 'unknown', 'not applicable'));
+"""
+
 HEDGE = """
 create table hedge (
     one boolean primary key default true check (one),
@@ -92,7 +99,7 @@ comment on table hedge_coins is 'Coins that came to the exchange or left it, as 
 
 
 def upgrade() -> None:
-    for script in (ACCOUNTS, PAYER, HEDGE):
+    for script in (ACCOUNTS, PAYER, WATCH, HEDGE):
         op.execute(script)
 
 
@@ -101,6 +108,9 @@ def downgrade() -> None:
         """
         drop table hedge_coins; drop table hedge_bill; drop table hedge_move; drop table hedge;
         alter table chain_payout drop column payer;
+        delete from invariant where state = 'not applicable';
+        alter table invariant drop constraint invariant_state_check;
+        alter table invariant add constraint invariant_state_check check (state in ('holds', 'broken', 'unknown'));
         alter table ledger.account disable trigger no_delete;
         delete from ledger.account where id between 20 and 24;
         alter table ledger.account enable trigger no_delete
