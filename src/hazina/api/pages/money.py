@@ -43,7 +43,8 @@ def read_typed(text: str, currency: Currency) -> int | None:
     part = found[3] or ""
     if len(part) > currency.digits:
         return None
-    return int(found[1] or "0") * 10**currency.digits + int(part.ljust(currency.digits, "0") or "0")
+    scale: int = 10**currency.digits
+    return int(found[1] or "0") * scale + int(part.ljust(currency.digits, "0") or "0")
 
 
 def press(typed: str, key: str, currency: Currency) -> str:

@@ -100,16 +100,19 @@ class Pay:
             return self.pages.stop(request, visitor, "name", 404)
         fixed, typed = "amount" in fields, fields.get("amount") or fields.get("typed", "")
         minor, memo = read_typed(typed[:20], till.unit), clean(fields.get("memo", "")).strip()[:MEMO_MAX]
-        tip = next((one for one in TIPS if str(one) == fields.get("tip")), 0)
-        again = {"fixed": fixed, "memo": memo, "tip": tip}
+        tip = _tip(fields.get("tip"))
         if not minor:
-            return await self._show(request, visitor, till, typed[:20], error="error_amount", **again)
+            return await self._show(
+                request, visitor, till, typed[:20], error="error_amount", fixed=fixed, memo=memo, tip=tip
+            )
         try:
             amount = await self._amount(till, minor + (minor * tip + 50) // 100)
             words = " · ".join(part for part in (memo, f"tip {tip} %" if tip else "") if part) or None
             made = await self.bank.links.request(till.account.id, till.wallet.id, amount, words, client_ip(request))
         except Refusal as no:
-            return await self._show(request, visitor, till, typed[:20], error=_said(no), **again)
+            return await self._show(
+                request, visitor, till, typed[:20], error=_said(no), fixed=fixed, memo=memo, tip=tip
+            )
         on = {"from": till.name} | ({"lang": request.query_params["lang"]} if "lang" in request.query_params else {})
         return self.pages.go(f"/checkout/{made.payment_hash.hex()}?{urlencode(on)}")
 
@@ -180,7 +183,7 @@ class Pay:
             units=till.units,
             keys=KEYS,
             tips=() if query.get("tip") == "off" else TIPS,
-            tip=tip if error else int(query["tip"]) if query.get("tip") in map(str, TIPS) else 0,
+            tip=tip or _tip(query.get("tip")),
             memo=(query.get("memo", "") if memo is None else memo)[:MEMO_MAX],
             error=say[error] if error else "",
         )
@@ -209,6 +212,11 @@ class Pay:
 def qr_data(text: str, error: str = "m") -> str:
     """A QR code as the source of a picture."""
     return "data:image/svg+xml;base64," + b64encode(qr_svg(text, error).encode()).decode()
+
+
+def _tip(text: str | None) -> int:
+    """Per cent."""
+    return next((one for one in TIPS if str(one) == text), 0)
 
 
 def _major(minor: int, currency: Currency) -> Decimal:
