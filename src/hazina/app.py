@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import procrastinate
 import structlog
@@ -248,33 +248,14 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
     onchain = _chain(bitcoin, db, clock, network)
     policy = policy or payments.Policy(fees=_fees(settings.fees))
     paying = Payments(Parts(db, clock, books, hub, accounts, prices, nodes, network, policy, chain=onchain))
-    calling = Outward(loopback=settings.strangers_on_loopback, connections=webhooks.Policy().at_once_max)
-    hooks = webhooks.of(db, clock, keys, paying, calling)  # connections of its own: nothing else waits for them
-    strangers = Outward(loopback=settings.strangers_on_loopback)
-    services, relays, places = Lnurl(strangers), NostrRelays(strangers), _places(settings)
-    linking = Links(LinkParts(db, clock, accounts, paying, prices, services, relays, keys, places, network))
-    venue = Okx.of(settings.hedging, clock) if settings.hedging else None
-    hedge = Hedge(db, clock, books, prices, venue, onchain, _hedge_policy(settings))
-    teaching, helping = _learn(settings, accounts, paying), _support(settings, accounts)
-    watching = Watch(db, clock, lightning)
-    merchants = Merchants(db, clock, identity.audit)
+    upper = _upper(settings, paying, keys, identity.audit)
+    watching = Watch(db, clock, lightning, upper.hedge)
     queue = jobs.queue(db.url)
     if settings.sweep_merchants:
-        jobs.schedule(queue, "hazina.merchants", "23 4 * * 1 0", merchants.sweep)
+        jobs.schedule(queue, "hazina.merchants", "23 4 * * 1 0", upper.merchants.sweep)
     _schedule(queue, db, clock, identity, factors, oauth, prices, watching)
-    outside = (
-        *lightning,
-        *guards,
-        *feeds,
-        *rate_feeds,
-        *([bitcoin] if bitcoin else []),
-        *([venue] if venue else []),
-        sms,
-        oauth,
-        strangers,
-    )
-    asked = [one for one in (teaching.ips, helping.assistant) if one is not None]
-    closing = (hooks.stop, *(one.close for one in (*outside, *asked)))
+    outside = (*lightning, *guards, *feeds, *rate_feeds, *([bitcoin] if bitcoin else []), sms, oauth)
+    closing = (*upper.closing, *(one.close for one in outside))
     return Bank(
         settings,
         db,
@@ -292,8 +273,8 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         prices,
         onchain,
         paying,
-        linking,
-        hooks,
+        upper.links,
+        upper.webhooks,
         Safety(db, clock),
         watching,
         queue,
@@ -301,12 +282,42 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         contacts=Contacts(db, clock),
         notices=Notices(db, clock, identity),
         feedback=Feedback(db, clock),
-        account_closing=AccountClosing(db, clock, accounts, [merchants.account_closed]),
-        merchants=merchants,
-        hedge=hedge,
-        learn=teaching,
-        support=helping,
+        account_closing=AccountClosing(db, clock, accounts, [upper.merchants.account_closed]),
+        merchants=upper.merchants,
+        hedge=upper.hedge,
+        learn=upper.learn,
+        support=upper.support,
     )
+
+
+class Upper(NamedTuple):
+    """The contexts above payments, strangers to each other, and what of them is closed at the end."""
+
+    links: Links
+    webhooks: Webhooks
+    hedge: Hedge
+    merchants: Merchants
+    learn: Learn
+    support: Support
+    closing: tuple[Callable[[], Awaitable[None]], ...]
+
+
+def _upper(settings: Settings, paying: Payments, keys: Keys, log: audit.Audit) -> Upper:
+    parts = paying.parts
+    db, clock, accounts, prices = parts.db, parts.clock, parts.accounts, parts.prices
+    calling = Outward(loopback=settings.strangers_on_loopback, connections=webhooks.Policy().at_once_max)
+    hooks = webhooks.of(db, clock, keys, paying, calling)  # connections of its own: nothing else waits for them
+    strangers = Outward(loopback=settings.strangers_on_loopback)
+    services, relays, places = Lnurl(strangers), NostrRelays(strangers), _places(settings)
+    linking = Links(LinkParts(db, clock, accounts, paying, prices, services, relays, keys, places, parts.network))
+    venue = Okx.of(settings.hedging, clock) if settings.hedging else None
+    hedge = Hedge(db, clock, parts.books, prices, venue, parts.chain, _hedge_policy(settings))
+    merchants = Merchants(db, clock, log)
+    teaching, helping = _learn(settings, accounts, paying), _support(settings, accounts)
+    asked = [one for one in (venue, strangers, teaching.ips, helping.assistant) if one is not None]
+    return Upper(
+        linking, hooks, hedge, merchants, teaching, helping, (hooks.stop, *(one.close for one in asked))
+    )  # fmt: skip
 
 
 def _learn(settings: Settings, accounts: Accounts, paying: Payments) -> Learn:

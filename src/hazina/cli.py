@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hazina.ops.apps_cli import apps_cli
+from hazina.ops.hedge_cli import hedge_cli
 from hazina.ops.merchants_cli import feedback, merchants_cli
 from hazina.ops.treasury_cli import treasury_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
@@ -61,6 +62,7 @@ keys_cli = typer.Typer(
 )
 cli.add_typer(keys_cli)
 cli.add_typer(treasury_cli)
+cli.add_typer(hedge_cli)
 cli.add_typer(apps_cli)
 cli.add_typer(merchants_cli)
 cli.command()(feedback)

@@ -29,7 +29,9 @@ async def test_a_good_day(world: World) -> None:
     assert "<script" not in answer.text and "style=" not in answer.text
     said = (await world.http.get("/status.json")).json()
     assert said["ok"] and said["closed"] == []
-    assert said["services"] == {"send": "working", "receive": "working", "inside": "working", "price": "working"}
+    on = dict.fromkeys(("send", "receive", "inside", "price"), "working")
+    assert said["services"] == {**on, "hedge": "uncovered"}  # the hedge is off, and it is said whose the risk is
+    assert "No: the bank bears the risk" in answer.text
     states = {one["name"]: one["state"] for one in said["invariants"]}
     assert states == {one.name: "absent" if one.absent else "holds" for one in INVARIANTS}
     assert all(one["checkedAt"] for one in said["invariants"] if one["state"] == "holds")

@@ -28,6 +28,7 @@ COMMANDS = (
     "operator",
     "safe-mode",
     "treasury",
+    "hedge",
     "apps",
     "merchants",
     "feedback",

@@ -8,6 +8,7 @@ from hazina.access import ApiKeys
 from hazina.accounts import AccountClosing, Accounts, Contacts, Feedback, Notices
 from hazina.chain import Chain
 from hazina.dealer import Prices
+from hazina.hedging import Hedge
 from hazina.identity import Identity
 from hazina.identity.factors import Factors
 from hazina.identity.proofs import Proofs
@@ -55,6 +56,8 @@ class Bank(Protocol):
     def nodes(self) -> Nodes: ...
     @property
     def chain(self) -> Chain | None: ...
+    @property
+    def hedge(self) -> Hedge: ...
     @property
     def payments(self) -> Payments: ...
     @property

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hazina.api.bank import Bank
+from hazina.hedging import Mode
 from hazina.kernel.errors import Refusal
 from hazina.safety import Rail
 from hazina.watch import INVARIANTS, Report, State
@@ -28,7 +29,7 @@ STATES = {State.HOLDS: "holds", State.BROKEN: "broken", State.ABSENT: "absent"}
 LOOKS = {
     "working": "good", "holds": "good", "paused": "bad", "broken": "bad", "away": "unknown", "slow": "unknown",
     "unknown": "unknown",
-    "absent": "idle",
+    "absent": "idle", "uncovered": "idle",
 }  # fmt: skip
 KEPT_S = 5
 
@@ -131,7 +132,16 @@ async def _services(bank: Bank, report: Report) -> tuple[Service, ...]:
         *await _onchain(bank, report),
         Service("inside", "working"),
         Service("price", price),
+        Service("hedge", await _hedge(bank)),
     )
+
+
+async def _hedge(bank: Bank) -> str:
+    """Whether dollars that are owed for bitcoin are hedged; off, the risk is the bank's, and it is said so."""
+    status = await bank.hedge.status()
+    if status.mode is Mode.OFF:
+        return "uncovered"
+    return "away" if status.blind is not None or status.outside else "working"
 
 
 async def _onchain(bank: Bank, report: Report) -> tuple[Service, ...]:

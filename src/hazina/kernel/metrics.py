@@ -46,6 +46,17 @@ PAYOUT_BATCHES = Gauge("hazina_chain_batches_open", "Transactions of ours that a
 HOT_WALLET_SHORT = Gauge(
     "hazina_chain_hot_wallet_short_sats", "What due payouts ask for beyond the hot wallet's coins.", ["speed"]
 )
+DOLLARS_OWED = Gauge("hazina_dollars_owed_cents", "Dollars owed to customers that stand against bitcoin.")
+HEDGE_ON = Gauge("hazina_hedge_on", "1 while the hedge is kept, 0 while the risk is the bank's.")
+HEDGE_OK = Gauge(
+    "hazina_hedge_ok", "0 while it is on and blind, out of its band for too long, or a deposit is lost; NaN while off."
+)
+HEDGE_SHORT = Gauge("hazina_hedge_short_cents", "Face value of the position at the exchange.")
+HEDGE_LEVERAGE = Gauge("hazina_hedge_leverage", "Position over collateral; NaN without a position.")
+HEDGE_COLLATERAL = Gauge("hazina_hedge_sats", "Satoshi at the exchange.", ["of"])
+HEDGE_LIQUIDATION = Gauge("hazina_hedge_liquidation_cents", "Price at which the exchange would close the position.")
+HEDGE_TRANSIT = Gauge("hazina_hedge_transit_msats", "Between hot wallet and exchange, by the books.")
+HEDGE_LOOKED = Gauge("hazina_hedge_looked_seconds", "When all of it was last seen, in unix time.")
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

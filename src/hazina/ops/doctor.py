@@ -18,6 +18,8 @@ from hazina import migrations
 from hazina.chain import Chain, NodeUnfit
 from hazina.chain.ports import NodeRefused, NodeSilent
 from hazina.dealer import Prices
+from hazina.hedging import Mode
+from hazina.hedging import Status as HedgeStatus
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.embedded import CannotStart
@@ -171,7 +173,7 @@ def providers(settings: Settings, place: Place) -> Iterator[Finding]:
         try:
             said = await serve.looks(bank).look()
             chain = [] if bank.chain is None else await bitcoin(bank.chain)
-            found = await lightning(bank.payments) + await feeds(bank.prices)
+            found = await lightning(bank.payments) + await feeds(bank.prices) + hedge(await bank.hedge.status())
         finally:
             await bank.stop()
         return (
@@ -227,6 +229,30 @@ async def feeds(prices: Prices) -> list[Finding]:
         said = f"{there} configured: the bank goes by them alone; {least} or more outvote one that is wrong"
         found.append(Finding("price feeds", Verdict.WARN, said, "Take price_feeds out of the settings: all are used."))
     return found
+
+
+def hedge(status: HedgeStatus) -> list[Finding]:
+    """Who bears the risk of the dollars that are owed for bitcoin."""
+    owed = f"USD {status.liability.owed / 100:,.2f}"
+    if status.mode is Mode.OFF:
+        said = f"off: of {owed} that customers have for bitcoin, the risk of its price is the bank's"
+        mend = "`hazina hedge on`; without [hedging] in the settings add it first: docs/hedging.md."
+        return [Finding("hedge", Verdict.WARN if status.liability.owed else Verdict.WELL, said, mend)]
+    found = []
+    if status.blind is not None:
+        mend = "Nothing is ordered or moved until all is seen again. Is the exchange up, are its keys right?"
+        found.append(Finding("hedge", Verdict.BAD, f"blind: {status.blind}", mend))
+    if status.outside:
+        mend = "`hazina hedge status`: is there collateral, does the exchange take orders?"
+        found.append(Finding("hedge", Verdict.BAD, "the position has been out of its band for too long", mend))
+    for one in status.lost:
+        said = f"{one.sats:,} sat were sent there at {one.asked_at:%Y-%m-%d %H:%M} UTC, and it has not seen them"
+        mend = f"Ask the exchange for the transaction {', '.join(one.txids)}. No other deposit is made meanwhile."
+        found.append(Finding("hedge", Verdict.BAD, said, mend))
+    if status.liquidated_cents:
+        said = f"USD {status.liquidated_cents / 100:,.2f} were liquidated in the last day"
+        found.append(Finding("hedge", Verdict.WARN, said, "There was too little collateral: raise reserve_sats."))
+    return found or [Finding("hedge", Verdict.WELL, f"on: {owed} owed for bitcoin are hedged")]
 
 
 async def bitcoin(chain: Chain) -> list[Finding]:

@@ -7,6 +7,7 @@ import math
 from hazina.app import Bank
 from hazina.chain import Chain
 from hazina.dealer import Prices
+from hazina.hedging import Mode, Status
 from hazina.kernel import metrics
 from hazina.kernel.background import every
 from hazina.kernel.clock import Clock
@@ -55,8 +56,24 @@ async def read(bank: Bank) -> None:
         for name, amount in money.own.items():
             metrics.MONEY.labels(money.asset, name).set(amount)
     await _prices(bank.prices)
+    hedge(await bank.hedge.status())
     if bank.chain is not None:
         await _chain(bank.chain, bank.clock)
+
+
+def hedge(status: Status) -> None:
+    on, seen = status.mode is not Mode.OFF, status.seen or {}
+    metrics.DOLLARS_OWED.set(status.liability.owed)
+    metrics.HEDGE_ON.set(on)
+    metrics.HEDGE_OK.set(status.blind is None and not status.outside and not status.lost if on else math.nan)
+    metrics.HEDGE_SHORT.set(seen.get("shortCents", 0))
+    leverage, liquidation = seen.get("leveragePct"), seen.get("liquidationCents")
+    metrics.HEDGE_LEVERAGE.set(math.nan if leverage is None else leverage / 100)
+    metrics.HEDGE_LIQUIDATION.set(math.nan if liquidation is None else liquidation)
+    metrics.HEDGE_COLLATERAL.labels("collateral").set(seen.get("equitySats", 0))
+    metrics.HEDGE_COLLATERAL.labels("reserve").set(seen.get("fundingSats", 0))
+    metrics.HEDGE_TRANSIT.set(status.transit_msats)
+    metrics.HEDGE_LOOKED.set(status.seen_at.timestamp() if status.seen_at else math.nan)
 
 
 async def _prices(prices: Prices) -> None:

@@ -21,7 +21,8 @@ class State(Enum):
 @dataclass(frozen=True, slots=True)
 class Invariant:
     """``held``: what keeps it from breaking; ``checks``: what would notice, every minute and at night.
-    ``closes``: what no money leaves by while it is broken; None: somebody is only told."""
+    ``closes``: what no money leaves by while it is broken; None: somebody is only told. ``absent``: when there is
+    nothing that it could be true of."""
 
     name: str
     title: str
@@ -99,8 +100,12 @@ INVARIANTS = (
         ("no-orphan-pending", "events-booked", "payout-waits"),
     ),
     Invariant(
-        "I10", "Dollars are hedged", "Dollars owed and the hedge stay within a band.", "nothing yet", (),
-        absent="the bank has no hedge: dollars are issued only against dollars taken in",
+        "I10", "Dollars are hedged",
+        "The position at the exchange is within its band of the dollars owed for bitcoin, and what lies there is what"
+        " the books say.",
+        "the hedge's round, every five seconds; every minute as that left it, five minutes after it left the band",
+        ("hedge-band", "hedge-agrees"),
+        absent="the hedge is off: the risk of dollars owed for bitcoin is the bank's",
     ),
     Invariant(
         "I11", "Limits count what was paid",
@@ -135,7 +140,8 @@ def drawing() -> str:
     for one in INVARIANTS:
         ends = f"closes **{one.closes.value}**" if one.closes else "an alarm"
         parts += [f"## {one.name} {one.title}", "", one.meaning, "", f"- Held by: {one.held}."]
-        parts += [f"- Not applicable yet: {one.absent}."] if one.absent else [f"- When it breaks: {ends}."]
+        parts += [f"- When it breaks: {ends}."] if one.checks else []
+        parts += [f"- Not applicable while {one.absent}."] if one.absent else []
         if one.checks:
             parts.append(f"- Checks: {', '.join(f'`{name}`' for name in one.checks)}.")
         parts.append("")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from hazina import ledger, payments, safety
+from hazina.hedging import Hedge, Mode
 from hazina.kernel import audit, events
 from hazina.kernel.checks import Check, checked
 from hazina.kernel.clock import Clock
@@ -49,6 +50,11 @@ OWN = {
         BANK.CHAIN_FEES_BTC,
         BANK.OWN_BTC,
         BANK.DEALER_BTC,
+        BANK.EXCHANGE_BTC,
+        BANK.TRANSIT_BTC,
+        BANK.HEDGE_BTC,
+        BANK.HEDGE_FUNDING_BTC,
+        BANK.HEDGE_FEES_BTC,
     ),
     Asset.USD: (BANK.ISSUED_USD, BANK.ROUNDING_USD, BANK.DEALER_USD, BANK.FEES_USD),
 }
@@ -61,6 +67,7 @@ class Found:
     checks: list[Check]
     places: dict[str, Any]
     silent: dict[str, str]  # invariant's name -> why
+    absent: set[str] = field(default_factory=set)  # names of those that nothing can be true of now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Watch:
     db: Database
     clock: Clock
     listings: Sequence[Listing]
+    hedge: Hedge | None = None
 
     # -- every minute ---------------------------------------------------------------------------
 
@@ -91,6 +99,7 @@ class Watch:
         await self._part(found, "I1 I2 I3 I4 I7 I8 I11 I13", self._books)
         await self._part(found, "I5 I6", self._node)
         await self._part(found, "I9", self._hanging)
+        await self._part(found, "I10", self._hedged)
         await self._part(found, "I12", self._flows)
         return await self._record(found)
 
@@ -280,6 +289,25 @@ class Watch:
             raise NodeSilent(f"the settings name no node {name}")
         return found
 
+    async def _hedged(self, found: Found) -> None:
+        """As the hedge's own rounds left it: they see the exchange every few seconds."""
+        status = await self.hedge.status() if self.hedge is not None else None
+        on = status is not None and status.mode is not Mode.OFF
+        outside, apart = [], []
+        if status is not None and on:
+            if status.differs is not None:
+                apart = [{"since": status.differs, "said": status.blind}]
+            elif status.blind is not None:
+                found.silent["I10"] = f"the hedge is blind: {status.blind[:150]}"
+                return
+            outside = [{"owed_cents": status.liability.owed, "seen": status.seen}] if status.outside else []
+        else:
+            found.absent.add("I10")
+        said = "The position is within its band of what is owed."
+        found.checks.append(checked("hedge-band", said, int(on), outside))
+        said = "What lies at the exchange is what the books say."
+        found.checks.append(checked("hedge-agrees", said, int(on), apart))
+
     async def _flows(self, found: Found) -> None:
         async with self.db.transaction() as tx:
             waits_s = await events.unread_for(tx)
@@ -334,7 +362,9 @@ class Watch:
             rows[name] = max(rows.get(name, 0), check.checked)
         for invariant in INVARIANTS:
             name = invariant.name
-            if name in found.silent:
+            if name in found.absent:
+                await store.keep_state(tx, name, State.ABSENT.value, 0, "", now)
+            elif name in found.silent:
                 state = State.BROKEN if name in broken else State.UNKNOWN
                 await store.keep_state(tx, name, state.value, 0, found.silent[name], None)
             elif name in rows:
@@ -372,7 +402,7 @@ async def report(db: Database, clock: Clock) -> Report:
 
 
 def _standing(one: Invariant, kept: tuple[str, datetime | None, str] | None, now: datetime) -> Standing:
-    if one.absent:
+    if one.absent and (kept is None or kept[0] == State.ABSENT.value):
         return Standing(one, State.ABSENT, None, one.absent)
     if kept is None:
         return Standing(one, State.NEVER, None)
