@@ -19,6 +19,9 @@ OPEN_FOR = f"""mutation($input: LnNoAmountInvoiceCreateOnBehalfOfRecipientInput!
     made: lnNoAmountInvoiceCreateOnBehalfOfRecipient(input: $input) {{ errors {{ message code }} {INVOICE} }} }} }}"""
 
 
+PAGE = "startCursor endCursor hasNextPage hasPreviousPage"
+
+
 async def made(world: World, document: str, person: Person, **more: Any) -> Json:
     order = {"recipientWalletId": person.wallets["BTC"], **more}
     answer: Json = (await world.ask(document, input=order))["made"]
@@ -116,3 +119,38 @@ async def test_whoever_waits_for_an_invoice_is_told_once(world: World) -> None:
     assert (second.event, second.preimage) == ("invoice.expired", None)
     assert await taken(world) == [], "taken over once"
     assert waits["invoice"]["paymentHash"] not in told
+
+
+async def test_invoices_are_paged_newest_first_while_others_are_added(world: World) -> None:
+    """A row's place never changes; both currencies in one list, each wallet's in its own."""
+    amina, juma = await world.person(), await world.person()
+    await world.bank.prices.refresh()
+    hashes = [(await made(world, OPEN_FOR, amina))["invoice"]["paymentHash"] for _ in range(5)]
+    usd = (await made(world, OPEN_FOR, amina, recipientWalletId=amina.wallets["USD"]))["invoice"]["paymentHash"]
+
+    async def page(arguments: str, wallet: str = "") -> tuple[list[str], Json]:
+        inner = f"invoices{arguments} {{ edges {{ cursor node {{ paymentHash }} }} pageInfo {{ {PAGE} }} }}"
+        text = f'walletById(walletId: "{wallet}") {{ {inner} }}' if wallet else inner
+        account = (await amina.ask(f"{{ me {{ defaultAccount {{ {text} }} }} }}"))["me"]["defaultAccount"]
+        found = account["walletById"]["invoices"] if wallet else account["invoices"]
+        assert all(edge["cursor"] == edge["node"]["paymentHash"] for edge in found["edges"])
+        return [edge["cursor"] for edge in found["edges"]], found["pageInfo"]
+
+    newest = [usd, *reversed(hashes)]
+    assert (await page(""))[0] == newest, "trap 26: without arguments, up to a hundred"
+    assert (await page("", amina.wallets["BTC"]))[0] == newest[1:]
+    assert (await page("", amina.wallets["USD"]))[0] == [usd]
+    first, info = await page("(first: 2)")
+    assert first == newest[:2] and (info["hasNextPage"], info["hasPreviousPage"]) == (True, False)
+    late = (await made(world, OPEN_FOR, amina))["invoice"]["paymentHash"]
+    second, info = await page(f'(first: 2, after: "{info["endCursor"]}")')
+    assert second == newest[2:4]
+    newer, back = await page(f'(last: 2, before: "{info["startCursor"]}")')
+    assert newer == newest[:2] and (back["hasNextPage"], back["hasPreviousPage"]) == (False, True)
+    assert (await page("(last: 1)"))[0] == newest[-1:]
+    assert (await page("(first: 1)"))[0] == [late]
+    theirs = (await made(world, OPEN_FOR, juma))["invoice"]["paymentHash"]
+    for arguments in ("(first: 1, last: 1)", "(first: 0)", "(first: 101)", '(first: 1, after: "x")',
+                      f'(first: 1, after: "{theirs}")', f'(last: 1, before: "{"ab" * 32}")'):  # fmt: skip
+        answer = await amina.post(f"{{ me {{ defaultAccount {{ invoices{arguments} {{ edges {{ cursor }} }} }} }} }}")
+        assert answer.json()["errors"][0]["code"] == "INVALID_INPUT", arguments

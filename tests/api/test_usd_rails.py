@@ -22,6 +22,7 @@ def doc(field: str, answer: str, type_: str | None = None) -> str:
 CREATE = doc("lnUsdInvoiceCreate", INVOICE)
 CREATE_FOR = doc("lnUsdInvoiceCreateOnBehalfOfRecipient", INVOICE)
 CREATE_SATS_FOR = doc("lnUsdInvoiceBtcDenominatedCreateOnBehalfOfRecipient", INVOICE)
+CREATE_OPEN_FOR = doc("lnNoAmountInvoiceCreateOnBehalfOfRecipient", INVOICE.replace("satoshis ", ""))
 CREATE_BTC = doc("lnInvoiceCreate", INVOICE)
 CREATE_BTC_FOR = doc("lnInvoiceCreateOnBehalfOfRecipient", INVOICE)
 PROBE = doc("lnUsdInvoiceFeeProbe", PROBED)
@@ -81,6 +82,11 @@ async def test_an_invoice_over_cents_brings_exactly_these(world: World) -> None:
     bought = 10_000 * price * 9_988 // 10**12
     await paid(world, amina, over_sats["invoice"], 350 + bought)
     assert (await amina.balances())["BTC"] == 0
+    free = await made(world, CREATE_OPEN_FOR, recipientWalletId=amina.wallets["USD"], expiresIn=90)
+    assert bolt11.decode(free["invoice"]["paymentRequest"]).expiry_s == 300
+    await priced(world)
+    now = 10_000 * price * 9_990 // 10**12  # at the rate of the moment, not one that stands for five minutes
+    await paid(world, amina, free["invoice"], 350 + bought + now, amountMsat=10_000_000)
 
 
 async def test_a_wallet_of_the_other_currency_is_refused(world: World) -> None:

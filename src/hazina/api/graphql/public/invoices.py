@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from ariadne import InterfaceType, MutationType, ObjectType, QueryType
 
@@ -12,6 +11,7 @@ from hazina.accounts import WalletUnknown
 from hazina.api.bank import Bank
 from hazina.api.graphql.context import Context, Info, context_of
 from hazina.api.graphql.verbs import Payload, question, verb
+from hazina.identity import ip_keys
 from hazina.kernel import bolt11, rates
 from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.money import Asset, Cents, Msats
@@ -22,6 +22,8 @@ invoice, amount_invoice = InterfaceType("Invoice"), ObjectType("LnInvoice")
 invoice.set_type_resolver(lambda one, *_: "LnNoAmountInvoice" if one.amount is None else "LnInvoice")
 
 INVOICE_RATE = rates.Rate("invoice", points=60, window_s=60, block_s=300)  # Blink's, for an account
+STRANGER_RATE = rates.Rate("invoice-for-ip", points=1_200, window_s=600, block_s=300)
+"""Of one address that is not logged in, for whomever: each invoice is kept here and at a node."""
 RECIPIENT_RATE = rates.Rate("invoice-for", points=60, window_s=60, block_s=300)  # Blink's, for who is to be paid
 
 
@@ -40,10 +42,10 @@ def hash_of(payment_request: str) -> bytes:
 # -- making and cancelling -----------------------------------------------------------------------
 
 
-async def _within(bank: Bank, rate: rates.Rate, account_id: UUID) -> None:
+async def _within(bank: Bank, *counted: tuple[rates.Rate, str]) -> None:
     """Raises TooManyRequests."""
     async with bank.db.transaction() as tx:
-        wait = await rates.take(tx, [(rate, str(account_id))], bank.clock.now())
+        wait = await rates.take(tx, counted, bank.clock.now())
     if wait:
         raise TooManyRequests(retry_after_s=wait)
 
@@ -56,7 +58,7 @@ async def _create(
 ) -> Payload:
     """``asset``: the wallet must be of it."""
     bank = context.bank
-    await _within(bank, INVOICE_RATE, caller.account_id)
+    await _within(bank, (INVOICE_RATE, str(caller.account_id)))
     wanted = NewInvoice(
         order["walletId"], amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"), asset=asset
     )
@@ -70,7 +72,8 @@ async def _create_for(context: Context, order: dict[str, Any], amount: Sum, asse
     recipient = (await bank.accounts.holders(order["recipientWalletId"])).get(order["recipientWalletId"])
     if recipient is None:
         raise WalletUnknown()
-    await _within(bank, RECIPIENT_RATE, recipient.account.id)
+    stranger = [(STRANGER_RATE, ip_keys(context.ip)[0])] if context.caller is None and context.ip else []
+    await _within(bank, (RECIPIENT_RATE, str(recipient.account.id)), *stranger)
     wanted = NewInvoice(
         recipient.wallet.id, amount, order.get("memo"), order.get("expiresIn"), order.get("externalId"),
         description_hash=order.get("descriptionHash"), webhook_url=order.get("webhookUrl"), asset=asset,
