@@ -230,11 +230,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
 
     keys = Keys.parse(settings.keys.get_secret_value()) if settings.keys else keys_in(settings.data)
     hub = Hub(db)
-    books = Books(
-        db,
-        claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
-        effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, *ACCOUNT_EFFECTS, FACT),
-    )
+    books = _books(db)
     mail = Smtp(settings.smtp, clock)
     identity = Identity(db, clock, sms, keys, _identity_policy(settings), mail)
     factors, guards = _factors(settings, identity, mail)
@@ -287,6 +283,15 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         hedge=upper.hedge,
         learn=upper.learn,
         support=upper.support,
+    )
+
+
+def _books(db: Database) -> Books:
+    """With every claim and effect, in the order of locks."""
+    return Books(
+        db,
+        claims=(*access.CLAIMS, *identities.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
+        effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, *ACCOUNT_EFFECTS, FACT),
     )
 
 
