@@ -12,7 +12,6 @@ from hazina.payments.effects import EFFECTS
 from hazina.payments.errors import (
     AmountTooSmall,
     DustAmount,
-    ExchangeUnavailable,
     FeeTooHigh,
     InsufficientBalance,
     InvoiceAlreadyPaid,
@@ -61,7 +60,6 @@ __all__ = [
     "AmountTooSmall",
     "Direction",
     "DustAmount",
-    "ExchangeUnavailable",
     "FeeTooHigh",
     "InsufficientBalance",
     "Invoice",

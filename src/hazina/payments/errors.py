@@ -31,13 +31,6 @@ class WrongCurrency(Refusal):
     message = "This wallet holds another currency."
 
 
-class ExchangeUnavailable(Refusal):
-    code = "EXCHANGE_UNAVAILABLE"
-    kind = Kind.UNAVAILABLE
-    blink = "DEALER_OFFLINE"
-    message = "Changing between bitcoin and dollars is not offered by this bank yet. Nothing was moved."
-
-
 class SelfPayment(Refusal):
     code = "SELF_PAYMENT"
     kind = Kind.INVALID
