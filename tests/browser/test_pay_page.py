@@ -68,7 +68,7 @@ async def test_a_sale(
             await page.get_by_role("button", name=key, exact=True).click()
         await expect(page.get_by_label("Amount in KES")).to_have_value("250.5")
         await page.get_by_label("What is it for?").fill("Mandazi, 20")
-        await page.get_by_text("10 %").click()
+        await page.get_by_label("10 %").check()
         await page.get_by_role("button", name="Pay", exact=True).click()
         await expect(page).to_have_url(re.compile("/checkout/"))
         await expect(page).to_have_title(re.compile("Waiting"))
