@@ -273,7 +273,7 @@ async def _refused(person: Person, slot: Slot) -> tuple[dict[str, Any], bool]:
     return body, inside
 
 
-async def test_trap_6_a_bad_value_is_told_in_the_payload_without_a_code(world: World) -> None:
+async def test_trap_06_a_bad_value_is_told_in_the_payload_without_a_code(world: World) -> None:
     """Where a payload has no place for errors (API keys, notices, questions) it is an error of the whole answer."""
     amina, seen = await world.person(), set()
     for slot in [*_slots("Mutation"), *_slots("Query")]:

@@ -37,20 +37,6 @@ def test_every_trap_has_a_test_with_its_number() -> None:
     assert named == set(NUMBERS)
 
 
-async def test_trap_06_a_bad_scalar_is_an_error_of_the_payload(world: World) -> None:
-    """With HTTP 200, a message, and neither code nor path; what is missing breaks the document's own rules."""
-    amina = await world.person()
-    wish = {"walletId": amina.wallets["BTC"], "recipientWalletId": amina.wallets["USD"]}
-    for amount in (-1, "12.5", "a lot", 10**14):
-        answer = await amina.post(SATS, input={**wish, "amount": amount})
-        payload = answer.json()["data"]["sent"]
-        assert answer.status_code == 200 and payload["transaction"] is None
-        (error,) = payload["errors"]
-        assert error["message"] and error["code"] is None, (amount, error)
-    nothing = await amina.post(SATS, input={**wish, "amount": None})
-    assert (nothing.status_code, nothing.json()["errors"][0]["code"]) == (200, "INVALID_INPUT")
-
-
 async def test_trap_09_only_the_socket_itself_is_asked_whether_it_lives(world: World) -> None:
     """No message asks for an answer: clients that know none stay connected."""
     amina = await world.rich(cents=100)

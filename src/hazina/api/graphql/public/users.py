@@ -67,10 +67,11 @@ async def log_in(context: Context, input: dict[str, Any]) -> Payload:
 @verb(Scope.READ, success=False)
 async def log_out(context: Context, caller: Caller, input: dict[str, Any] | None = None) -> Payload:
     """Ends the session in use. The token of a device says where to stop sending notices."""
+    require_person(caller)
     if input is not None:
         await context.bank.notices.drop_device(caller, input["deviceToken"])
-    if caller.session_id is not None:
-        await context.bank.identity.revoke(caller.user_id, caller.session_id)
+    assert caller.session_id is not None
+    await context.bank.identity.revoke(caller.user_id, caller.session_id)
     return {"success": True}
 
 
