@@ -278,7 +278,9 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         contacts=Contacts(db, clock),
         notices=Notices(db, clock, identity),
         feedback=Feedback(db, clock),
-        account_closing=AccountClosing(db, clock, accounts, [upper.merchants.account_closed]),
+        account_closing=AccountClosing(
+            db, clock, accounts, [upper.merchants.account_closed, upper.webhooks.account_closed]
+        ),
         merchants=upper.merchants,
         hedge=upper.hedge,
         learn=upper.learn,

@@ -19,6 +19,7 @@ from hazina.ops.apps_cli import apps_cli
 from hazina.ops.hedge_cli import hedge_cli
 from hazina.ops.merchants_cli import feedback, merchants_cli
 from hazina.ops.treasury_cli import treasury_cli
+from hazina.ops.webhooks_cli import funder_cli, webhooks_cli
 from hazina.settings import BadSettings, Loaded, Settings, load
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ cli.add_typer(keys_cli)
 cli.add_typer(treasury_cli)
 cli.add_typer(hedge_cli)
 cli.add_typer(apps_cli)
+cli.add_typer(webhooks_cli)
+cli.add_typer(funder_cli)
 cli.add_typer(merchants_cli)
 cli.command()(feedback)
 Rail = Annotated[str, typer.Option("--rail", help="lightning, onchain, or bank for everything that leaves.")]

@@ -31,6 +31,8 @@ COMMANDS = (
     "hedge",
     "apps",
     "merchants",
+    "webhooks",
+    "funder",
     "feedback",
 )
 

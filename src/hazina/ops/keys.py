@@ -17,6 +17,7 @@ from hazina.ops import Trouble
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say
 from hazina.settings import Settings
+from hazina.webhooks import Office
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ def print_new(settings: Settings, say: Say) -> None:
 
 
 def rewrap(settings: Settings, place: Place, say: Say) -> None:
-    """Bring every person's key, and the keys that sign tokens, under the newest wrapping key, on a live bank."""
+    """Bring every person's key, keys that sign tokens and secrets of callbacks under the newest one, on a live bank."""
     keys = known(settings)
 
     async def all_of_them(db: Database) -> int:
@@ -97,6 +98,7 @@ def rewrap(settings: Settings, place: Place, say: Say) -> None:
             await oauth.reseal_keys()
         finally:
             await oauth.close()
+        await Office(db, SystemClock(), keys).reseal()
         async with db.transaction() as tx:
             await vault.check(tx)
         while some := await db.again(vault.rewrap):

@@ -28,7 +28,7 @@ from hazina.webhooks.model import (
 )
 from hazina.webhooks.ports import Outward
 from hazina.webhooks.sending import Sender
-from hazina.webhooks.service import Webhooks
+from hazina.webhooks.service import Office, Webhooks
 
 
 def of(
@@ -36,7 +36,8 @@ def of(
 ) -> Webhooks:
     policy = policy or Policy()
     following, sender = Following(db, clock, payments, policy), Sender(db, clock, keys, outward, policy)
-    return Webhooks(db, clock, keys, payments.parts.accounts, outward, following, sender, policy)
+    office = Office(db, clock, keys, policy)
+    return Webhooks(db, clock, payments.parts.accounts, outward, following, sender, office, policy)
 
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "EndpointUrlRefused",
     "Following",
     "NoCallbacks",
+    "Office",
     "Outward",
     "Policy",
     "Sender",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from hazina.access import Caller
-from hazina.accounts import Accounts, Level
+from hazina.accounts import Account, Accounts, Level
 from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import Keys
 from hazina.kernel.db import Database, Tx
@@ -30,87 +30,13 @@ NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Webhooks:
-    """Endpoints of accounts, their log, and the work that brings events to them."""
+class Office:
+    """What operators do, who see no secret: the bank need not run for it."""
 
     db: Database
     clock: Clock
     keys: Keys
-    accounts: Accounts
-    outward: Outward
-    following: Following
-    sender: Sender
-    policy: Policy
-
-    # --- for the owner ---
-
-    async def endpoints(self, caller: Caller) -> list[Endpoint]:
-        """The caller's own, oldest first; an account of level zero has none."""
-        async with self.db.reading() as tx:
-            return await store.endpoints(tx, caller.account_id)
-
-    async def add(self, caller: Caller, url: str) -> Endpoint:
-        """Raises NoCallbacks, EndpointUrlRefused, TooManyEndpoints."""
-        if (await self.accounts.account(caller.account_id)).level is Level.ZERO:
-            raise NoCallbacks
-        try:
-            self.outward.check(url)
-        except NoAnswer as why:
-            raise EndpointUrlRefused(f"The address cannot be called: {why}.") from None
-        endpoint_id, now = public_id(), self.clock.now()
-        sealed = self.keys.seal(_about(endpoint_id), new_secret().encode())
-        async with self.db.transaction() as tx:
-            await store.lock_account(tx, caller.account_id)
-            if len(await store.endpoints(tx, caller.account_id)) >= self.policy.endpoints_max:
-                raise TooManyEndpoints
-            await store.add(tx, endpoint_id, caller.account_id, url, sealed, now)
-        return Endpoint(endpoint_id, caller.account_id, url, now, None, None, None, None, 0)
-
-    async def delete(self, caller: Caller, endpoint_id: UUID) -> None:
-        """With its log, and what waits. Raises EndpointUnknown."""
-        async with self.db.transaction() as tx:
-            if not await store.delete(tx, caller.account_id, endpoint_id):
-                raise EndpointUnknown
-
-    async def secret(self, caller: Caller, endpoint_id: UUID) -> str:
-        """What its deliveries are signed with. Raises EndpointUnknown."""
-        async with self.db.transaction() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            return await self._secret(tx, endpoint_id)
-
-    async def rotate(self, caller: Caller, endpoint_id: UUID) -> str:
-        """A new secret. The one before signs too until the overlap is over. Raises EndpointUnknown."""
-        async with self.db.transaction() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            return await self._rotate(tx, endpoint_id)
-
-    async def enable(self, caller: Caller, endpoint_id: UUID) -> None:
-        """Switch it on again: what waits there goes out. Raises EndpointUnknown."""
-        async with self.db.transaction() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            await store.enable(tx, endpoint_id, self.clock.now())
-
-    async def log(self, caller: Caller, endpoint_id: UUID, before: UUID | None = None) -> list[Delivery]:
-        """Newest first, a page of them behind ``before``. Raises EndpointUnknown."""
-        async with self.db.reading() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            return await store.log(tx, endpoint_id, before, LOG_PAGE)
-
-    async def delivery(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> tuple[Delivery, list[Try]]:
-        """With its tries, oldest first. Raises EndpointUnknown, DeliveryUnknown."""
-        async with self.db.reading() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            found = await _of(tx, endpoint_id, delivery_id)
-            return found, await store.tries(tx, delivery_id)
-
-    async def replay(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> None:
-        """Send it once more, under the same id and before all that waits. Raises EndpointUnknown, DeliveryUnknown."""
-        async with self.db.transaction() as tx:
-            await _own(tx, caller.account_id, endpoint_id)
-            await _of(tx, endpoint_id, delivery_id)
-            await store.replay(tx, endpoint_id, delivery_id, self.clock.now())
-
-    # --- for operators, who see no secret ---
+    policy: Policy = field(default_factory=Policy)
 
     async def all(self) -> list[Endpoint]:
         """The newest thousand."""
@@ -138,7 +64,7 @@ class Webhooks:
             found = await store.endpoint(tx, endpoint_id)
             if found is None or found.account_id is None:
                 raise EndpointUnknown
-            await self._rotate(tx, endpoint_id)
+            await self.renew(tx, endpoint_id)
 
     async def reseal(self) -> int:
         """Bring every secret under the newest wrapping key; how many."""
@@ -151,6 +77,105 @@ class Webhooks:
             if not some:
                 return done
             done, after = done + len(some), some[-1][0]
+
+    async def secret(self, tx: Tx, endpoint_id: UUID) -> str:
+        """Of an endpoint that an account has."""
+        sealed = await store.sealed(tx, endpoint_id)
+        assert sealed is not None, "an account's endpoint has a secret"
+        return self.keys.open(_about(endpoint_id), sealed).decode()
+
+    async def renew(self, tx: Tx, endpoint_id: UUID) -> str:
+        """A new secret, which is shown; the one before signs too until the overlap is over."""
+        fresh = new_secret()
+        until = self.clock.now() + timedelta(seconds=self.policy.overlap_s)
+        await store.rotate(tx, endpoint_id, self.keys.seal(_about(endpoint_id), fresh.encode()), until)
+        return fresh
+
+    def _again(self, endpoint_id: UUID, sealed: bytes) -> bytes:
+        about = _about(endpoint_id)
+        return self.keys.seal(about, self.keys.open(about, sealed))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Endpoints of accounts, their log, and the work that brings events to them."""
+
+    db: Database
+    clock: Clock
+    accounts: Accounts
+    outward: Outward
+    following: Following
+    sender: Sender
+    office: Office
+    policy: Policy
+
+    # --- for the owner ---
+
+    async def endpoints(self, caller: Caller) -> list[Endpoint]:
+        """The caller's own, oldest first; an account of level zero has none."""
+        async with self.db.reading() as tx:
+            return await store.endpoints(tx, caller.account_id)
+
+    async def add(self, caller: Caller, url: str) -> Endpoint:
+        """Raises NoCallbacks, EndpointUrlRefused, TooManyEndpoints."""
+        if (await self.accounts.account(caller.account_id)).level is Level.ZERO:
+            raise NoCallbacks
+        try:
+            self.outward.check(url)
+        except NoAnswer as why:
+            raise EndpointUrlRefused(f"The address cannot be called: {why}.") from None
+        endpoint_id, now = public_id(), self.clock.now()
+        sealed = self.office.keys.seal(_about(endpoint_id), new_secret().encode())
+        async with self.db.transaction() as tx:
+            await store.lock_account(tx, caller.account_id)
+            if len(await store.endpoints(tx, caller.account_id)) >= self.policy.endpoints_max:
+                raise TooManyEndpoints
+            await store.add(tx, endpoint_id, caller.account_id, url, sealed, now)
+        return Endpoint(endpoint_id, caller.account_id, url, now, None, None, None, None, 0)
+
+    async def delete(self, caller: Caller, endpoint_id: UUID) -> None:
+        """With its log, and what waits. Raises EndpointUnknown."""
+        async with self.db.transaction() as tx:
+            if not await store.delete(tx, caller.account_id, endpoint_id):
+                raise EndpointUnknown
+
+    async def secret(self, caller: Caller, endpoint_id: UUID) -> str:
+        """What its deliveries are signed with. Raises EndpointUnknown."""
+        async with self.db.transaction() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            return await self.office.secret(tx, endpoint_id)
+
+    async def rotate(self, caller: Caller, endpoint_id: UUID) -> str:
+        """A new secret. The one before signs too until the overlap is over. Raises EndpointUnknown."""
+        async with self.db.transaction() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            return await self.office.renew(tx, endpoint_id)
+
+    async def enable(self, caller: Caller, endpoint_id: UUID) -> None:
+        """Switch it on again: what waits there goes out. Raises EndpointUnknown."""
+        async with self.db.transaction() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            await store.enable(tx, endpoint_id, self.clock.now())
+
+    async def log(self, caller: Caller, endpoint_id: UUID, before: UUID | None = None) -> list[Delivery]:
+        """Newest first, a page of them behind ``before``. Raises EndpointUnknown."""
+        async with self.db.reading() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            return await store.log(tx, endpoint_id, before, LOG_PAGE)
+
+    async def delivery(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> tuple[Delivery, list[Try]]:
+        """With its tries, oldest first. Raises EndpointUnknown, DeliveryUnknown."""
+        async with self.db.reading() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            found = await _of(tx, endpoint_id, delivery_id)
+            return found, await store.tries(tx, delivery_id)
+
+    async def replay(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> None:
+        """Send it once more, under the same id and before all that waits. Raises EndpointUnknown, DeliveryUnknown."""
+        async with self.db.transaction() as tx:
+            await _own(tx, caller.account_id, endpoint_id)
+            await _of(tx, endpoint_id, delivery_id)
+            await store.replay(tx, endpoint_id, delivery_id, self.clock.now())
 
     # --- work that goes on by itself ---
 
@@ -167,6 +192,10 @@ class Webhooks:
             else:
                 await asyncio.wait(self.sender.under_way, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
 
+    async def account_closed(self, tx: Tx, account: Account) -> None:
+        """A step of leaving the bank (``AccountClosing.parts``): nobody is told of the account any more."""
+        await store.delete_of(tx, account.id)
+
     async def sweep(self) -> None:
         """Forget old deliveries."""
         before = self.clock.now() - timedelta(days=self.policy.kept_days)
@@ -181,23 +210,6 @@ class Webhooks:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*running, return_exceptions=True)
         await self.outward.close()
-
-    # --- inside ---
-
-    async def _secret(self, tx: Tx, endpoint_id: UUID) -> str:
-        sealed = await store.sealed(tx, endpoint_id)
-        assert sealed is not None, "an account's endpoint has a secret"
-        return self.keys.open(_about(endpoint_id), sealed).decode()
-
-    async def _rotate(self, tx: Tx, endpoint_id: UUID) -> str:
-        fresh = new_secret()
-        until = self.clock.now() + timedelta(seconds=self.policy.overlap_s)
-        await store.rotate(tx, endpoint_id, self.keys.seal(_about(endpoint_id), fresh.encode()), until)
-        return fresh
-
-    def _again(self, endpoint_id: UUID, sealed: bytes) -> bytes:
-        about = _about(endpoint_id)
-        return self.keys.seal(about, self.keys.open(about, sealed))
 
 
 def _about(endpoint_id: UUID) -> str:

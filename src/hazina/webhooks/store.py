@@ -117,6 +117,10 @@ async def delete(tx: Tx, account_id: UUID, endpoint_id: UUID) -> bool:
     return await tx.execute(query, {"id": endpoint_id, "account": account_id}) == 1
 
 
+async def delete_of(tx: Tx, account_id: UUID) -> None:
+    await tx.execute("delete from webhook_endpoint where account_id = %(account)s", {"account": account_id})
+
+
 async def listening(tx: Tx, account_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     """Live endpoints by account."""
     found: dict[UUID, list[UUID]] = {}

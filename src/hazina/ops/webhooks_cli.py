@@ -1,0 +1,141 @@
+"""``hazina webhooks`` and ``hazina funder``: the commands, without what they need: that is imported when one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hazina.settings import Settings, load
+
+if TYPE_CHECKING:
+    from hazina.ops.database import Place
+
+webhooks_cli = typer.Typer(
+    name="webhooks",
+    help="Callbacks to customers' own servers.\n\nExample: `hazina webhooks list`",
+    no_args_is_help=True,
+)
+funder_cli = typer.Typer(
+    name="funder",
+    help="Who pays the rewards of quizzes.\n\nExample: `hazina funder set amina`",
+    no_args_is_help=True,
+)
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
+]
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _quiet(data: Path | None) -> Settings:
+    from hazina.kernel import log
+
+    settings = load(data=data).settings
+    log.configure(level="error", style=settings.log_format)
+    return settings
+
+
+@contextmanager
+def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
+    from hazina.ops import database
+
+    settings = _quiet(data)
+    with database.opened(settings) as place:
+        database.must_be_migrated(place)
+        yield settings, place
+
+
+@webhooks_cli.command("list")
+def list_(data: Data = None) -> None:
+    """Every account's endpoints, the newest thousand: whether they answer, and what waits.
+
+    Example: `hazina webhooks list`
+    """
+    from hazina.ops import webhooks
+
+    with _opened(data) as (settings, place):
+        webhooks.listed(settings, place, _say)
+
+
+@webhooks_cli.command("log")
+def log(
+    endpoint: Annotated[str, typer.Argument(help="Its id, as `hazina webhooks list` shows it.")], data: Data = None
+) -> None:
+    """The newest deliveries of an endpoint, and how they went.
+
+    Example: `hazina webhooks log 5f0c7a53-3f6e-4b8e-9a53-0d8c3c1f6a10`
+    """
+    from hazina.ops import webhooks
+
+    with _opened(data) as (settings, place):
+        webhooks.log(settings, place, endpoint, _say)
+
+
+@webhooks_cli.command("replay")
+def replay(
+    delivery: Annotated[str, typer.Argument(help="Its id, as `hazina webhooks log` shows it.")], data: Data = None
+) -> None:
+    """Send a delivery once more, under the same message id.
+
+    Example: `hazina webhooks replay 01935f2e-7c1b-7d5e-8f57-3a2b1c0d9e8f`
+    """
+    from hazina.ops import webhooks
+
+    with _opened(data) as (settings, place):
+        webhooks.replay(settings, place, delivery, _say)
+
+
+@webhooks_cli.command("rotate")
+def rotate(
+    endpoint: Annotated[str, typer.Argument(help="Its id, as `hazina webhooks list` shows it.")], data: Data = None
+) -> None:
+    """Give an endpoint a new secret. It is not shown here; for a day the one before signs too.
+
+    Example: `hazina webhooks rotate 5f0c7a53-3f6e-4b8e-9a53-0d8c3c1f6a10`
+    """
+    from hazina.ops import webhooks
+
+    with _opened(data) as (settings, place):
+        webhooks.rotate(settings, place, endpoint, _say)
+
+
+@funder_cli.command("show")
+def show(data: Data = None) -> None:
+    """Who pays rewards, what is left, and how many were paid.
+
+    Example: `hazina funder show`
+    """
+    from hazina.ops import webhooks
+
+    webhooks.show_funder(_quiet(data), _say)
+
+
+@funder_cli.command("set")
+def set_(
+    name: Annotated[str, typer.Argument(help="The customer's username or phone number.")], data: Data = None
+) -> None:
+    """Let a customer's bitcoin wallet pay the rewards of quizzes from now on.
+
+    Example: `hazina funder set amina`
+    """
+    from hazina.ops import webhooks
+
+    webhooks.set_funder(_quiet(data), name, _say)
+
+
+@funder_cli.command("remove")
+def remove(data: Data = None) -> None:
+    """Let nobody pay rewards.
+
+    Example: `hazina funder remove`
+    """
+    from hazina.ops import webhooks
+
+    webhooks.remove_funder(_quiet(data), _say)
