@@ -8,6 +8,7 @@ bank and PostgreSQL share this machine's cores in every figure.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -42,6 +43,18 @@ INVOICE = """mutation I($input: LnInvoiceCreateInput!) { lnInvoiceCreate(input: 
     errors { message } invoice { paymentRequest paymentHash } } }"""
 PAY = """mutation P($input: IntraLedgerPaymentSendInput!) { intraLedgerPaymentSend(input: $input) {
     errors { message } status } }"""
+HOME = """query home { me { id language username phone email { address verified } defaultAccount { id level
+    defaultWalletId wallets { id balance walletCurrency } transactions(first: 20) {
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        edges { cursor node { id status direction memo createdAt settlementAmount settlementFee settlementDisplayFee
+            settlementCurrency settlementDisplayAmount settlementDisplayCurrency settlementPrice { base offset }
+            initiationVia { __typename ... on InitiationViaIntraLedger { counterPartyWalletId counterPartyUsername }
+                ... on InitiationViaLn { paymentHash paymentRequest } ... on InitiationViaOnChain { address } }
+            settlementVia { __typename ... on SettlementViaIntraLedger { counterPartyWalletId counterPartyUsername
+                preImage } ... on SettlementViaLn { preImage }
+                ... on SettlementViaOnChain { transactionHash } } } } } } } }"""
+"""A phone's first screen."""
+LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +166,24 @@ def workloads(customers: list[Customer]) -> dict[str, Ask]:
         order = {"walletId": payer.wallet, "recipientWalletId": payee.wallet, "amount": 1}
         return payer.token, {"query": PAY, "variables": {"input": order}}
 
-    return {"balance": balance, "invoice": invoice, "pay": pay}
+    def home(n: int) -> tuple[str, dict[str, Any]]:
+        return customers[n % CUSTOMERS].token, {"query": HOME}
+
+    once = itertools.count()
+
+    def unseen(n: int) -> tuple[str, dict[str, Any]]:
+        """The same in words that were never sent before: read, checked and planned anew."""
+        return customers[n % CUSTOMERS].token, {"query": f"{HOME} # {next(once)}"}
+
+    return {"balance": balance, "invoice": invoice, "pay": pay, "home": home, "unseen": unseen}
+
+
+def busy(customers: list[Customer]) -> None:
+    """Gives everybody a page of transactions."""
+    for n, payer in enumerate(customers):
+        order = {"walletId": payer.wallet, "recipientWalletId": customers[(n + 1) % CUSTOMERS].wallet, "amount": 1}
+        for _ in range(LINES):
+            ask(payer.token, PAY, input=order)
 
 
 @contextmanager
@@ -204,6 +234,7 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Measure, print the table, return the ratios."""
     with bank() as (folder, started), pgbench(folder) as arguments:
         customers = [enter(n) for n in range(CUSTOMERS)]
+        busy(customers)
         asks = workloads(customers)
         with without_limits(folder):
             found, beside = compare(asks, arguments, seconds, rounds)
@@ -240,6 +271,8 @@ def report(started: Started, found: dict[tuple[str, int], Measured], beside: dic
         row = (f"{one.rate:,.0f}", f"{one.percentile(50):.1f}", f"{one.percentile(99):.1f}", f"{over:.2f}")
         table.add_row(name, str(n), *row, str(len(one.wrong)))
         ratios[f"{name}{n}_over_tpcb{n}"] = round(over, 3)
+    for n in CONNECTIONS:
+        ratios[f"cached{n}_over_uncached{n}"] = round(found["home", n].rate / found["unseen", n].rate, 2)
     for n, rate in beside.items():
         table.add_row("pgbench TPC-B", str(n), f"{rate:,.0f}", "", "", "1", "")
     console = Console(width=110)
