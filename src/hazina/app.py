@@ -17,7 +17,7 @@ from hazina import access, chain, dealer, payments, safety, webhooks
 from hazina import identity as identities
 from hazina.access import ApiKeys
 from hazina.accounts import EFFECTS as ACCOUNT_EFFECTS
-from hazina.accounts import AccountClosing, Accounts, Contacts, Feedback, Notices
+from hazina.accounts import Account, AccountClosing, Accounts, Contacts, Feedback, Notices
 from hazina.adapters import exchange, fiat
 from hazina.adapters.bitcoind import Bitcoind
 from hazina.adapters.bitcoind_wallet import BitcoindWallets
@@ -48,7 +48,7 @@ from hazina.kernel.background import every, lead
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock, DatabaseClock
 from hazina.kernel.crypto import Keys
-from hazina.kernel.db import Database
+from hazina.kernel.db import Database, Tx
 from hazina.kernel.events import FACT, Hub
 from hazina.kernel.keyfile import keys_in
 from hazina.learn import Learn
@@ -278,9 +278,7 @@ def build(settings: Settings, *, clock: Clock | None = None, policy: payments.Po
         contacts=Contacts(db, clock),
         notices=Notices(db, clock, identity),
         feedback=Feedback(db, clock),
-        account_closing=AccountClosing(
-            db, clock, accounts, [upper.merchants.account_closed, upper.webhooks.account_closed]
-        ),
+        account_closing=AccountClosing(db, clock, accounts, upper.leaving),
         merchants=upper.merchants,
         hedge=upper.hedge,
         learn=upper.learn,
@@ -307,6 +305,11 @@ class Upper(NamedTuple):
     learn: Learn
     support: Support
     closing: tuple[Callable[[], Awaitable[None]], ...]
+
+    @property
+    def leaving(self) -> list[Callable[[Tx, Account], Awaitable[None]]]:
+        """What each does, in the same commit, when an account is closed."""
+        return [self.merchants.account_closed, self.webhooks.account_closed]
 
 
 def _upper(settings: Settings, paying: Payments, keys: Keys, log: audit.Audit) -> Upper:
