@@ -70,13 +70,22 @@ READ_FIRST = """    async with parts.db.transaction() as tx:
     if seen.available < {}:
         raise _Insufficient()
 """
-PRICE = "    price, now = await parts.prices.latest(), parts.clock.now()\n"
-INTERNAL = PRICE + "    payment = Payment(\n        new_id(), Kind.INTRALEDGER"
+PRICE = "    price, now = deal.price, parts.clock.now()\n"
+INTERNAL = PRICE + "    payment = deal.of(Payment(\n        new_id(), Kind.INTRALEDGER"
 IMPORTS = "from hazina.payments import caps, postings, store, store_nodes\n"
 
 BAD_LINE: dict[str, float] = {"network": 8}
 
 PLANTS: dict[str, Plant] = {
+    "rounds-up": Plant(
+        "Whoever buys dollars gets the cents rounded up.",
+        (Edit("hazina.dealer.exchange", "return Cents(msats.n * self._less // WHOLE)",
+              "return Cents(-(-msats.n * self._less // WHOLE))"),),
+    ),
+    "quote-for-ever": Plant(
+        "A quote is good as often as it is shown.",
+        (Edit("hazina.dealer.effects", "l.used_by is null and ", ""),),
+    ),
     "early-refund": Plant(
         "A time-out of the node's answer counts as a failure: the money is given back at once.",
         (Edit(ATTEMPTS, SILENT, SILENT[:-7] + "await _conclude(parts, await _read(parts, payment.id), "
@@ -170,7 +179,7 @@ PLANTS: dict[str, Plant] = {
               "from hazina.payments.errors import InsufficientBalance as _Insufficient\n"),
          Edit(SENDING, INTERNAL, READ_FIRST.format("order.amount.n") + INTERNAL)),
         then="alter table ledger.account drop constraint account_floor",
-        seed=4,
+        seed=7,
     ),
     "key-forgotten": Plant(
         "A request that comes again with the same key is a new payment.",
