@@ -40,7 +40,7 @@ async def test_a_sale_without_a_script(world: World) -> None:
         )
     assert typed_of((await world.http.get(pressed)).text) == "15.50"
     where = await charge(world, "DUKA", typed="15.50", unit="USD", memo="Tea \u202e", tip="10")
-    assert parse_qs(urlsplit(where).query) == {"from": ["duka"]}
+    assert parse_qs(urlsplit(where).query) == {"from": ["duka"], "lang": ["en"]}
     page = await world.http.get(where)
     assert page.status_code == 200 and "Pay duka" in page.text and 'http-equiv="refresh"' in page.text
     invoice = re.search(r'href="lightning:(\w+)"', page.text)

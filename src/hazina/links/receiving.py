@@ -37,6 +37,8 @@ from hazina.links.model import (
 from hazina.links.zap import ZapRequest, read_zap
 from hazina.payments import Invoice, InvoiceStatus, NewInvoice
 
+TILL_MINUTES = 60
+"""How long who stands at a till may take: the amount was said in another currency."""
 ZAP_MINUTES = 60
 """How long a zap's invoice may be paid: nobody watches over a zap for longer."""
 
@@ -106,7 +108,7 @@ async def request(
     strangers = [(STRANGER_RATE, ip)] if ip is not None else []
     await parts.within((RECIPIENT_RATE, str(account_id)), *strangers)
     words = clean(memo).strip() or None if memo else None
-    return await parts.payments.create_invoice_for(NewInvoice(wallet_id, amount, words))
+    return await parts.payments.create_invoice_for(NewInvoice(wallet_id, amount, words, TILL_MINUTES))
 
 
 def _memo(name: Name, words: str | None) -> str | None:

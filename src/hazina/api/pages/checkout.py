@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -20,10 +21,10 @@ from starlette.routing import Route
 from hazina.api.graphql.http import NotServed, read_json
 from hazina.api.pages.browser import Visitor
 from hazina.api.pages.kernel import FORM_BYTES_MAX, FORM_TYPE, Pages, read_form
-from hazina.api.pages.money import minor_text, sats_text
+from hazina.api.pages.money import sats_text
 from hazina.api.pages.pay import qr_data
 from hazina.api.pages.serving import page
-from hazina.dealer import PriceUnavailable, UnknownCurrency, cents_of
+from hazina.dealer import PriceUnavailable, UnknownCurrency, display_amount
 from hazina.kernel import bolt11
 from hazina.kernel.money import Msats
 from hazina.oauth import Malformed
@@ -83,7 +84,7 @@ class Checkout:
             return self.pages.stop(request, visitor, "invoice", 404)
         left = (found.expires_at - self.bank.clock.now()).total_seconds()
         pending = found.status == "PENDING"
-        name = await self._shop(found, query.get("from", ""))
+        name, code = await self._shop(found, query.get("from", ""))
         back = checked_return(query.get("returnUrl"), self._local)
         return self.pages.show(
             request,
@@ -92,7 +93,7 @@ class Checkout:
             state=found.status.lower(),
             name=name,
             sats=sats_text(invoice.amount.sats_ceil),
-            about=await self._about(invoice.amount),
+            about=await self._about(invoice.amount, code),
             memo=invoice.description or "",
             invoice=found.payment_request if pending else "",
             qr=qr_data(found.payment_request.upper(), "l") if pending else "",
@@ -103,19 +104,22 @@ class Checkout:
             hash=found.payment_hash.hex(),
         )
 
-    async def _shop(self, found: InvoiceStatus, name: str) -> str:
-        """The name that the page was opened with, if the invoice is theirs. It is not told otherwise."""
-        if not name or found.wallet_id is None:
-            return ""
-        holder = (await self.bank.accounts.holders(found.wallet_id)).get(found.wallet_id)
-        return name if holder is not None and holder.account.username == name else ""
+    async def _shop(self, found: InvoiceStatus, name: str) -> tuple[str, str]:
+        """The name that the page was opened with, if the invoice is theirs, and their currency. Neither is told
+        otherwise."""
+        if name and found.wallet_id is not None:
+            holder = (await self.bank.accounts.holders(found.wallet_id)).get(found.wallet_id)
+            if holder is not None and holder.account.username == name:
+                return name, holder.account.display_currency
+        return "", "USD"
 
-    async def _about(self, amount: Msats) -> str:
+    async def _about(self, amount: Msats, code: str) -> str:
+        """What it is worth at this moment."""
         try:
-            price, rate = await self.bank.prices.fresh(), await self.bank.prices.rates.of("USD")
+            price, rate = await self.bank.prices.fresh(), await self.bank.prices.rates.of(code)
         except (PriceUnavailable, UnknownCurrency):
             return ""
-        return minor_text(cents_of(amount, price).n, rate.currency)
+        return f"{code} {Decimal(display_amount(amount, price, rate)):,}"
 
 
 async def _fields(request: Request) -> dict[str, Any]:

@@ -113,8 +113,8 @@ class Pay:
             return await self._show(
                 request, visitor, till, typed[:20], error=_said(no), fixed=fixed, memo=memo, tip=tip
             )
-        on = {"from": till.name} | ({"lang": request.query_params["lang"]} if "lang" in request.query_params else {})
-        return self.pages.go(f"/checkout/{made.payment_hash.hex()}?{urlencode(on)}")
+        on = urlencode({"from": till.name, "lang": language(request)})
+        return self.pages.go(f"/checkout/{made.payment_hash.hex()}?{on}")
 
     async def _till(self, name: str, unit: str) -> Till | None:
         """None: nobody has this name. A phone number has no page."""
