@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from datetime import timedelta
 
 import pytest
@@ -14,7 +16,7 @@ from hazina.dealer import Quote, Side
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page
-from hazina.payments import Direction, Line, SendInternal, Sent, exchanging
+from hazina.payments import AmountTooSmall, Direction, Line, NewInvoice, SendInternal, SendInvoice, Sent, exchanging
 
 
 async def send(payer: Person, wallet: Wallet, to: Wallet, amount: Msats | Cents, **more: object) -> Sent:
@@ -189,4 +191,50 @@ async def test_a_quote_whose_payment_was_refused_is_still_good(whole: Whole) -> 
     assert refused.value.code == "INSUFFICIENT_BALANCE"
     await anna.fund(10_000)
     assert (await send(anna, anna.btc, anna.usd, quote.msats, quote_id=quote.id)).status == "SUCCESS"
+    await proved(whole)
+
+
+# --- attacks by rounding ------------------------------------------------------------------------------
+
+
+async def test_usd_05_nobody_gains_by_rounding_through_the_books(whole: Whole) -> None:
+    """Two accounts of one person move the smallest amounts to and fro by every way inside: all that they have together
+    only shrinks, and what they lose the dealer has."""
+    anna, ben = await with_dollars(whole), await with_dollars(whole)
+    at = await rate(whole)
+
+    async def all_of_it() -> tuple[int, int]:
+        both = [await has(anna), await has(ben)]
+        assert not any(one.held_msat or one.held_cents for one in both)
+        return sum(one.msat for one in both), sum(one.cents for one in both)
+
+    def worth(msat: int, cents: int) -> int:
+        """In cents for a hundred billion: exact."""
+        return cents * 10**11 + msat * at.price.cents_per_btc
+
+    dice, payments = random.Random(5), whole.bank.payments
+    start, dealt, before = await all_of_it(), await dealer(whole), worth(*await all_of_it())
+    for n in range(60):
+        payer, payee = dice.sample([anna, ben], 2) if n % 3 else [anna, anna]
+        dollars, sats, cents = dice.random() < 0.5, dice.choice((1, 9, 10, 11, 20, 999)), dice.choice((1, 2, 99))
+        given: Msats | Cents = Cents(cents) if dollars else Msats.from_sats(sats)
+        src, dst = (payer.usd, payee.btc) if dollars else (payer.btc, payee.usd)
+        way = dice.choice(("wallet", "quote", "invoice", "asked"))
+        with contextlib.suppress(AmountTooSmall):
+            if way == "wallet":
+                await send(payer, src, dst, given)
+            elif way == "quote":
+                quote = await quoted(payer, Side.SELL if dollars else Side.BUY, given)
+                await send(payer, src, dst, quote.cents if dollars else quote.msats, quote_id=quote.id)
+            else:
+                wanted = None if way == "invoice" else Msats.from_sats(sats) if dollars else Cents(cents)
+                bill = await payments.create_invoice(payee.caller, NewInvoice(dst.id, wanted))
+                order = SendInvoice(src.id, bill.payment_request, given if wanted is None else None)
+                assert (await payments.send_invoice(payer.caller, order)).status == "SUCCESS"
+        if n % 10 == 9:
+            now = worth(*await all_of_it())
+            assert now <= before
+            before = now
+    end, moved = await all_of_it(), await dealer(whole)
+    assert (start[0] - end[0], start[1] - end[1]) == (moved[0] - dealt[0], moved[1] - dealt[1])
     await proved(whole)
