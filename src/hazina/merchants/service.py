@@ -22,7 +22,7 @@ from hazina.kernel.audit import Audit
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import TooManyRequests
-from hazina.kernel.ids import public_id
+from hazina.kernel.ids import new_id
 from hazina.merchants import store
 from hazina.merchants.errors import MerchantUnknown, TooManySuggested
 from hazina.merchants.model import INACTIVE, Merchant, parse_place, parse_title
@@ -65,7 +65,7 @@ class Merchants:
                 raise RecipientUnknown
             if await store.count_pending(tx) >= PENDING_MAX or await store.count_of(tx, account.id) >= PER_ACCOUNT_MAX:
                 raise TooManySuggested
-            merchant = Merchant(public_id(), account.id, username, named, place, now)
+            merchant = Merchant(new_id(), account.id, username, named, place, now)
             await store.put(tx, merchant)
         return merchant
 

@@ -29,7 +29,7 @@ async def everywhere(_: Any, info: Info) -> dict[str, Any]:
     return {
         "network": settings.network,
         "lightningAddressDomain": urlsplit(settings.origin).netloc,
-        "lightningAddressDomainAliases": [],
+        "lightningAddressDomainAliases": list(settings.address_domains),
         "buildInformation": {"commitHash": settings.commit, "helmRevision": None},
         "feesInformation": {"deposit": _deposit_fees(bank.payments.deposit_tiers())},
         "supportedCountries": supported_countries(bank.identity.policy.countries, _channels(settings)),
