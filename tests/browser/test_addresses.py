@@ -19,8 +19,8 @@ def outside_host(bank: Bank) -> str:
     return found[1]
 
 
-async def test_ones_own_address_is_shown_and_copied(people: People, bank: Bank) -> None:
-    person = await people("addressee")
+async def ones_own_address_is_shown_and_copied(person: Person, bank: Bank) -> None:
+    """Of somebody who has no name yet."""
     await person.log_in()
     await person.page.get_by_role("button", name="Later").click()
     await person.open("/address")
@@ -36,12 +36,12 @@ async def test_ones_own_address_is_shown_and_copied(people: People, bank: Bank) 
     await check(person.page, "address")
     await person.page.get_by_role("button", name="Copy").click()
     copied = await person.page.evaluate("navigator.clipboard.readText()")
-    assert copied == await person.page.locator("[data-address]").inner_text() and copied.startswith("addressee@")
-    asked = await person.page.request.get(f"{bank.url}/.well-known/lnurlp/addressee")
+    assert copied == await person.page.locator("[data-address]").inner_text() and copied.startswith("contact_friend@")
+    asked = await person.page.request.get(f"{bank.url}/.well-known/lnurlp/contact_friend")
     assert (await asked.json())["tag"] == "payRequest"
 
 
-async def test_addresses_elsewhere_are_paid(funded: Person, bank: Bank) -> None:
+async def addresses_elsewhere_are_paid(funded: Person, bank: Bank) -> None:
     page, host = funded.page, outside_host(bank)
     await funded.choose(f"Bob@{host}")
     await funded.type_amount("1500", unit="sats")
@@ -61,8 +61,8 @@ async def test_addresses_elsewhere_are_paid(funded: Person, bank: Bank) -> None:
     await expect(page.get_by_role("link", name=re.compile("Lightning payment Paid"))).to_have_count(2)
 
 
-async def test_contacts_are_written_down_named_and_paid_again(funded: Person, people: People) -> None:
-    page, friend = funded.page, await (await people("contact_friend")).start()
+async def contacts_are_written_down_named_and_paid_again(funded: Person, friend: Person) -> None:
+    page = funded.page
     await funded.open("/send")
     await page.get_by_role("link", name="Contacts").click()
     await expect(page.get_by_text("No contacts yet")).to_be_visible()
@@ -99,3 +99,11 @@ async def test_contacts_are_written_down_named_and_paid_again(funded: Person, pe
     await funded.type_amount("300", unit="sats")
     await funded.slide()
     await friend.has_sats(1_000)
+
+
+async def test_addresses_and_contacts(funded: Person, people: People, bank: Bank) -> None:
+    friend = await people("contact_friend")
+    await ones_own_address_is_shown_and_copied(friend, bank)
+    await addresses_elsewhere_are_paid(funded, bank)
+    await friend.home()
+    await contacts_are_written_down_named_and_paid_again(funded, friend)

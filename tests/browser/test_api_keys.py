@@ -17,6 +17,27 @@ SEND = """mutation($wallet: WalletId!, $to: WalletId!, $amount: SatAmount!) {
 WALLET = "query($name: Username!) { accountDefaultWallet(username: $name, walletCurrency: BTC) { id } }"
 
 
+async def a_key_whose_answer_is_lost_is_not_made_unseen(funded: Person) -> None:
+    """Nobody has its secret: the page says so, and the list shows the key."""
+    page = funded.page
+    await funded.open("/me/keys/new")
+    await page.get_by_label("Name", exact=True).fill("Lost")
+
+    async def cut(route: Route) -> None:
+        if "mutation ApiKeyCreate" in (route.request.post_data or ""):
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route("**/graphql", cut)
+    await page.get_by_role("button", name="Make the key").click()
+    await expect(page.get_by_role("alert").filter(has_text="The bank’s answer did not arrive")).to_be_visible()
+    await funded.open("/me/keys")
+    await expect(page.get_by_role("link", name="Lost")).to_be_visible()
+    funded.excuse("net::ERR_FAILED")
+
+
 async def test_a_key_is_made_held_to_its_limit_and_ended(funded: Person, people: People, bank: Bank) -> None:
     page, shop = funded.page, await (await people("key_shop")).start()
     await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
@@ -84,24 +105,4 @@ async def test_a_key_is_made_held_to_its_limit_and_ended(funded: Person, people:
     await page.get_by_role("button", name="Back").click()
     await page.get_by_text("Ended keys (1)").click()
     await expect(key).to_contain_text("Ended")
-
-
-async def test_a_key_whose_answer_is_lost_is_not_made_unseen(funded: Person) -> None:
-    """Nobody has its secret: the page says so, and the list shows the key."""
-    page = funded.page
-    await funded.open("/me/keys/new")
-    await page.get_by_label("Name", exact=True).fill("Lost")
-
-    async def cut(route: Route) -> None:
-        if "mutation ApiKeyCreate" in (route.request.post_data or ""):
-            await route.fetch()
-            await route.abort()
-        else:
-            await route.continue_()
-
-    await page.route("**/graphql", cut)
-    await page.get_by_role("button", name="Make the key").click()
-    await expect(page.get_by_role("alert").filter(has_text="The bank’s answer did not arrive")).to_be_visible()
-    await funded.open("/me/keys")
-    await expect(page.get_by_role("link", name="Lost")).to_be_visible()
-    funded.excuse("net::ERR_FAILED")
+    await a_key_whose_answer_is_lost_is_not_made_unseen(funded)
