@@ -142,7 +142,7 @@ async def test_orders_that_are_not_filled(venue: Venue, there: There) -> None:
     await venue.place(name, CONTRACT, soon())
     said = await venue.order(name)
     assert said is not None and (said.stage, said.cents) == (Stage.FAILED, 0)
-    await there.moods(fill="slow", slowSeconds=30)
+    await there.moods(fill="slow", slowSeconds=600)
     name = new_id()
     await venue.place(name, CONTRACT, soon())
     said = await venue.order(name)

@@ -21,8 +21,8 @@ from hazina.ledger import BANK, Leg, Txn, Unit, open_account, transfer
 
 PRICE = 50_000
 BTC = 100_000_000
-QUICK = Policy(gone_after=timedelta(0), order_lives=timedelta(seconds=2), differs_after=timedelta(0))
-"""What waits for seconds in a bank waits for nothing here."""
+QUICK = Policy(gone_after=timedelta(0), order_lives=timedelta(seconds=20), differs_after=timedelta(0))
+"""What waits for half a minute in a bank waits for nothing here; an order lives longer, for machines that are busy."""
 SET = 60
 """Kind of the transactions by which a test sets balances."""
 
@@ -71,7 +71,14 @@ class Hedging:
 
     async def rounds(self, n: int = 1) -> None:
         for _ in range(n):
+            await self.fresh()
             await self.hedge.round()
+
+    async def fresh(self) -> None:
+        """A busy machine takes longer than a price is good for."""
+        price = await self.whole.bank.prices.latest()
+        if price is None or SystemClock().now() - price.at > timedelta(seconds=15):
+            await self.whole.bank.prices.refresh()
 
     async def rest(self) -> Status:
         """Round after round, until nothing is asked for any more."""

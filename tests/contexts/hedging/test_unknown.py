@@ -49,8 +49,9 @@ async def test_an_order_that_never_arrived_is_decided_anew_and_not_before_it_is_
     await hedged.rounds(3)
     assert [one.state for one in (await hedged.status()).under_way] == [State.ASKED]
     assert len((await hedged.there())["orders"]) == 1
-    hedged.whole.clock.shift += timedelta(seconds=3)  # it would be refused now, if it came
+    hedged.whole.clock.shift += timedelta(seconds=21)  # it would be refused now, if it came
     await hedged.rounds()
+    hedged.whole.clock.shift = timedelta(0)
     first = (await hedged.moves())[-1]
     assert (first.state, first.reason) == (State.FAILED, "it never reached the exchange")
     await hedged.rounds()  # a rest after what failed

@@ -9,7 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import LiteralString
@@ -54,6 +54,18 @@ class Machine:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
             await owner.execute("select pg_terminate_backend(%s, 5000)", (backend,))
+
+    async def killed_when(self, there: Callable[[], Awaitable[bool]], wish: Wish) -> None:
+        """When the world outside is so: the process waits for an answer."""
+        worker = await asyncio.to_thread(self._start, wish)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await there():
+                    os.kill(worker, 0)
+                    await asyncio.sleep(0.05)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
     def _start(self, wish: Wish) -> int:
         tell, hear = self.workers.stdin, self.workers.stdout

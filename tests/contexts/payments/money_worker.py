@@ -1,7 +1,7 @@
 """Processes that may be killed: each does one thing that moves money, then ends.
 
 Reads from its standard input, one after the other, pickled: the bank's settings, and a customer and an order, or the
-name of a background verb of payments. For each it forks, so that the program is loaded once, and prints the number of
+name of a background verb of payments, or ``hedge``. For each it forks, so that the program is loaded once, and prints the number of
 the new process.
 """
 
@@ -12,13 +12,15 @@ import os
 import pickle
 import signal
 import sys
+from typing import Any, Literal
 
 from hazina import app
 from hazina.access import Caller
 from hazina.payments import SendInternal, SendInvoice, SendOnchain
 from hazina.settings import Settings
 
-Wish = str | tuple[Caller, SendOnchain | SendInternal | SendInvoice]
+LinkWish = tuple[Literal["links"], str, tuple[Any, ...]]  # a verb of links, and what it takes
+Wish = str | tuple[Caller, SendOnchain | SendInternal | SendInvoice] | LinkWish
 
 
 async def work(settings: Settings, wish: Wish) -> None:
@@ -26,7 +28,10 @@ async def work(settings: Settings, wish: Wish) -> None:
     await bank.start()
     try:
         if isinstance(wish, str):
-            await getattr(bank.payments, wish)()
+            await (bank.hedge.round() if wish == "hedge" else getattr(bank.payments, wish)())
+            return
+        if wish[0] == "links":
+            await getattr(bank.links, wish[1])(*wish[2])
             return
         caller, order = wish
         if isinstance(order, SendOnchain):
@@ -49,6 +54,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.dup2(2, 1)  # what it logs is no answer
             try:
                 asyncio.run(work(*job))
             finally:
