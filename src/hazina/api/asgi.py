@@ -20,6 +20,7 @@ from hazina.api.graphql.live import Socket
 from hazina.api.graphql.public.price_stream import PriceStream
 from hazina.api.graphql.schema import build_schema
 from hazina.api.pages import Pages
+from hazina.api.pages.callbacks import Callbacks
 from hazina.api.pages.checkout import Checkout
 from hazina.api.pages.pay import Pay
 from hazina.api.rest import auth, callbacks, factors, links, lnurl, proofs, security, step_up
@@ -77,6 +78,7 @@ def asgi(bank: Bank) -> Starlette:
         *security.routes(bank),
         *callbacks.routes(bank),
         *shared.routes(),
+        *Callbacks(shared).routes(),
         *Checkout(shared).routes(),
         *oauth.routes(bank, shared, middleware=[ANY_ORIGIN]),
         *status.routes(bank),
