@@ -32,6 +32,8 @@ SentRequest = Callable[["Process"], Awaitable[Sent]]
 ACTIONS = {  # how often, before the seed's own taste
     "internal": 18,
     "dollars": 6,
+    "between currencies": 10,
+    "convert": 8,
     "pay outside": 36,
     "be paid": 20,
     "be paid inside": 16,
@@ -79,6 +81,7 @@ class Town:
         self.customers: list[Customer] = []
         self.wishes: list[Wish] = []
         self.open_bills: list[tuple[Customer, Invoice]] = []
+        self.quoted: list[list[Wish]] = []  # wishes that name the same quote
         self.payer = Payer(world, world.faults.dice("payers"))
 
     # -- moving in (before anything goes wrong) --------------------------------------------------
@@ -121,6 +124,10 @@ class Town:
                 await self._internal(dice, who, dollars=False)
             case "dollars":
                 await self._internal(dice, who, dollars=True)
+            case "between currencies":
+                await self._internal(dice, who, dollars=dice.random() < 0.5, exchange=True)
+            case "convert":
+                await self._convert(dice, who)
             case "pay outside":
                 await self._pay_outside(dice, who)
             case "be paid":
@@ -137,14 +144,31 @@ class Town:
     def _sats(self, dice: random.Random) -> int:
         return dice.choice((1, 50, 1_000, 10_000, 40_000, 90_000)) + dice.randint(0, 5_000)
 
-    async def _internal(self, dice: random.Random, who: Customer, *, dollars: bool) -> None:
-        other = dice.choice([c for c in self.customers if c is not who])
+    async def _internal(self, dice: random.Random, who: Customer, *, dollars: bool, exchange: bool = False) -> None:
+        other = dice.choice([c for c in self.customers if exchange or c is not who])
         wish = self._wish(dice)
         key = wish.key
-        src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
+        src, dst = (who.usd if dollars else who.btc), (other.usd if dollars is not exchange else other.btc)
         amount: Msats | Cents = Cents(dice.randint(1, 9_000)) if dollars else Msats.from_sats(self._sats(dice))
         order = SendInternal(src.id, dst.id, amount, wish.memo, key)
         await self._ask(dice, wish, _sends(who, order))
+
+    async def _convert(self, dice: random.Random, who: Customer) -> None:
+        """By a quote: later than it stands, twice at once, or with another key, now and then."""
+        dollars = dice.random() < 0.5
+        amount = dice.randint(1, 9_000) if dollars else self._sats(dice)
+        wallet = who.usd if dollars else who.btc
+        quote = await self._quietly(lambda p: p.payments.exchange_quote(who.caller, wallet.id, amount))
+        if quote is None:
+            return
+        await asyncio.sleep(dice.choice((0, 1, 20, 290, 400)))
+        given = quote.cents if dollars else quote.msats
+        dst = who.btc if dollars else who.usd
+        wishes = [self._wish(dice) for _ in range(dice.choice((1, 2, 2)))]
+        self.quoted.append(wishes)
+        for wish in wishes:
+            order = SendInternal(wallet.id, dst.id, given, wish.memo, wish.key, quote.id)
+            self.world.spawn(self._ask(dice, wish, _sends(who, order)), "customer")
 
     async def _rush(self, dice: random.Random, who: Customer) -> None:
         """Several payments at the same moment, of which the balance, or the day's limit, allows one."""
@@ -159,7 +183,7 @@ class Town:
             return
         for _ in range(dice.randint(2, 4)):
             other = dice.choice([c for c in self.customers if c is not who])
-            src, dst = (who.usd, other.usd) if dollars else (who.btc, other.btc)
+            src, dst = (who.usd if dollars else who.btc), dice.choice((other.usd, other.btc))
             wish = self._wish(dice)
             order = SendInternal(src.id, dst.id, amount, wish.memo, wish.key)
             self.world.spawn(self._ask(dice, wish, _sends(who, order)), "customer")
@@ -169,12 +193,15 @@ class Town:
         open_amount = dice.random() < 0.2
         expiry_s = dice.choice((60, 600, 3600, 86400))
         payee = Payee(self.world, dice, None if open_amount else msat, expiry_s)
-        amount = Msats(msat) if open_amount else None
+        dollars = dice.random() < 0.4
+        sum_: Msats | Cents = Cents(dice.randint(1, 9_000)) if dollars else Msats(msat)
+        amount = sum_ if open_amount else None
         if dice.random() < 0.3:
-            await self._quietly(lambda p: p.payments.probe_fee(who.caller, who.btc.id, payee.text, amount))
+            wallet = who.usd if dollars else who.btc
+            await self._quietly(lambda p: p.payments.probe_fee(who.caller, wallet.id, payee.text, amount))
         for _ in range(dice.choice((1, 2, 5, 8))):  # whoever hears that it failed may try again
             wish = self._wish(dice)
-            order = SendInvoice(who.btc.id, payee.text, amount, wish.memo, wish.key)
+            order = SendInvoice((who.usd if dollars else who.btc).id, payee.text, amount, wish.memo, wish.key)
             await self._ask(dice, wish, _pays(who, order))
             if dice.random() < 0.2:  # somebody else has the same invoice
                 who = dice.choice(self.customers)
@@ -182,11 +209,15 @@ class Town:
 
     async def _bill(self, dice: random.Random, who: Customer) -> tuple[Invoice | None, int]:
         msat = dice.choice((999, 1_500, Msats.from_sats(self._sats(dice)).n, Msats.from_sats(self._sats(dice)).n))
-        amount = None if dice.random() < 0.25 else Msats(msat)
-        wish = NewInvoice(who.btc.id, amount, "for tea", dice.choice((None, 1, 5)))
+        amount: Msats | Cents | None = None if dice.random() < 0.25 else Msats(msat)
+        dollars = dice.random() < 0.35
+        if dollars and amount is not None and dice.random() < 0.6:
+            amount = Cents(dice.randint(1, 9_000))
+        wish = NewInvoice((who.usd if dollars else who.btc).id, amount, "for tea", dice.choice((None, 1, 5)))
         made = await self._quietly(lambda p: p.payments.create_invoice(who.caller, wish))
         if made is not None:
             self.open_bills.append((who, made))
+            msat = made.amount.n if made.amount else msat
         return made, msat
 
     async def _be_paid(self, dice: random.Random, who: Customer) -> None:
@@ -207,8 +238,11 @@ class Town:
             await asyncio.sleep(dice.uniform(0, 0.5) if dice.random() < 0.7 else dice.uniform(0, 5))
         for other in dice.sample(self.customers, dice.choice((1, 1, 2))):
             wish = self._wish(dice)
-            amount = None if bill.amount else Msats(msat)
-            order = SendInvoice(other.btc.id, bill.payment_request, amount, wish.memo, wish.key)
+            dollars = dice.random() < 0.3
+            sum_: Msats | Cents = Cents(dice.randint(1, 5_000)) if dollars else Msats(msat)
+            amount = None if bill.amount else sum_
+            wallet = other.usd if dollars else other.btc
+            order = SendInvoice(wallet.id, bill.payment_request, amount, wish.memo, wish.key)
             self.world.spawn(self._ask(dice, wish, _pays(other, order)), "customer")
             await asyncio.sleep(dice.choice((0, 0, 1, 30)))
 
@@ -272,7 +306,7 @@ def _pays(who: Customer, order: SendInvoice) -> SentRequest:
 
 
 def _cancels(who: Customer, bill: Invoice) -> Callable[[Process], Awaitable[None]]:
-    return lambda process: process.payments.cancel_invoice(who.caller, who.btc.id, bill.payment_hash)
+    return lambda process: process.payments.cancel_invoice(who.caller, bill.wallet_id, bill.payment_hash)
 
 
 async def _account(process: Process, name: str, phone: str) -> Customer:

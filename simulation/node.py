@@ -66,6 +66,8 @@ class Bill:
     received: int = 0
     settle_index: int = 0
     settled_at: float = 0.0
+    hold: bool = False
+    arrived: int = 0
 
     def said(self) -> Incoming:
         settled = self.state is IncomingState.SETTLED
@@ -131,6 +133,30 @@ class Node:
             self.bills[payment_hash] = bill
         return Issued(payment_hash, bill.bolt11, bill.secret)
 
+    def issue_hold(self, payment_hash: bytes, amount: int | None, description: str, expiry_s: int) -> Issued:
+        if payment_hash not in self.bills:
+            secret = self.world.faults.octets(32)
+            text = write_invoice(self.world, NODE_KEY, payment_hash, secret, amount, description, expiry_s)
+            ends = self.world.now + expiry_s
+            self.bills[payment_hash] = Bill(payment_hash, b"", amount, text, secret, ends, hold=True)
+        bill = self.bills[payment_hash]
+        return Issued(payment_hash, bill.bolt11, bill.secret)
+
+    def settle(self, payment_hash: bytes, preimage: bytes) -> NodeRefused | None:
+        bill = self.bills.get(payment_hash)
+        if bill is None or hashlib.sha256(preimage).digest() != payment_hash:
+            return NodeRefused("no such invoice")
+        if bill.state is IncomingState.SETTLED:
+            return None
+        if bill.state is not IncomingState.HELD:
+            return NodeRefused("nothing is held")
+        bill.preimage = preimage
+        self.htlc_settles(payment_hash, bill.arrived)
+        return None
+
+    def held(self) -> list[bytes]:
+        return [bill.hash for bill in self.bills.values() if bill.hold and bill.state is IncomingState.HELD]
+
     def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
         bill = self.bills.get(payment_hash)
         if bill is None:
@@ -151,7 +177,7 @@ class Node:
             return False
         if bill.amount is not None and not bill.amount <= amount <= 2 * bill.amount:
             return False
-        bill.state = IncomingState.HELD
+        bill.state, bill.arrived = IncomingState.HELD, amount
         return True
 
     def htlc_settles(self, payment_hash: bytes, amount: int) -> bool:
@@ -283,7 +309,7 @@ class LightningPort:
 
     @property
     def can(self) -> Capabilities:
-        return Capabilities(hold=False, description_hash=False)
+        return Capabilities(description_hash=False)
 
     async def _call(self, what: str, effect: Callable[[], T], patience_s: float = CALL_S) -> T:
         outside_call(f"lightning.{what}")
@@ -326,13 +352,19 @@ class LightningPort:
         self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
         description_hash: bytes | None = None,
     ) -> Issued:  # fmt: skip
-        raise NodeRefused("no hold invoices here")
+        assert description_hash is None
+        msat = amount.n if amount else None
+        return await self._call(
+            "issue_hold", lambda: self._world.node.issue_hold(payment_hash, msat, description, expiry_s)
+        )
 
     async def settle(self, payment_hash: bytes, preimage: bytes) -> None:
-        raise NodeRefused("no hold invoices here")
+        said = await self._call("settle", lambda: self._world.node.settle(payment_hash, preimage))
+        if said is not None:
+            raise said
 
     async def held(self) -> list[bytes]:
-        return []
+        return await self._call("held", self._world.node.held)
 
     async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
         return await self._call("cancel", lambda: self._world.node.cancel(payment_hash))

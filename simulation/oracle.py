@@ -92,6 +92,7 @@ async def after_quiet(world: World, town: Town, tx: Tx) -> Verdict:
     _ends(world, payments)
     _answers(world, town, payments)
     await _limits(world, tx, payments)
+    await _exchanges(world, tx, payments)
     await _statements(world, tx)
     await _facts(world, tx, payments)
     world.trace("books", await _fingerprint(tx))
@@ -103,13 +104,14 @@ class _Row:
 
     QUERY: LiteralString = """
         select id, kind, state, asset, amount, fee, account_id, to_account_id, payment_hash, memo,
-            price_cents, price_source, price_at
+            price_cents, price_source, price_at, to_asset, to_amount
         from payment order by id
     """
 
     def __init__(self, *row: Any) -> None:
         (self.id, kind, state, asset, self.amount, self.fee, self.account_id, self.to_account_id, hash_, self.memo,
-         cents, source, at) = row  # fmt: skip
+         cents, source, at, to_asset, self.to_amount) = row  # fmt: skip
+        self.to_asset = None if to_asset is None else Asset(to_asset)
         self.kind, self.state, self.asset = Kind(kind), State(state), Asset(asset)
         self.hash: bytes = bytes(hash_ or b"")
         self.price = None if cents is None else Price(cents, source, at)
@@ -133,9 +135,15 @@ async def _node_truth(world: World, tx: Tx, payments: list[_Row], verdict: Verdi
     booked.update(dict(rows))
     for hash_ in set(received) ^ set(booked) | {h for h in received if received[h] != booked[h]}:
         world.fail(f"I6 receipt {hash_.hex()}: {received[hash_]} msat at the node, {booked[hash_]} in the books")
-    # Customers pay whole satoshi.
-    sent = {p.hash: p.amount + p.fee for p in payments if p.kind is Kind.LN_OUT and p.state is State.PAID}
-    left = {a.hash: -(-(a.amount + a.fee) // 1000) * 1000 for a in node.ended if a.state is OutgoingState.SUCCEEDED}
+    # Customers pay whole satoshi, or cents; then the dealer pays, to the millisatoshi.
+    gone = [p for p in payments if p.kind is Kind.LN_OUT and p.state is State.PAID]
+    sent = {p.hash: p.amount + p.fee for p in gone if p.to_asset is None}
+    sent |= {p.hash: p.to_amount for p in gone if p.to_asset is not None}
+    exact = {p.hash for p in gone if p.to_asset is not None}
+    left = {
+        a.hash: a.amount if a.hash in exact else -(-(a.amount + a.fee) // 1000) * 1000
+        for a in node.ended if a.state is OutgoingState.SUCCEEDED
+    }  # fmt: skip
     for hash_ in {h for h in {*sent, *left} if sent.get(h) != left.get(h)}:
         world.fail(f"I6 payment {hash_.hex()}: {left.get(hash_)} at the node, {sent.get(hash_)} in the books")
     twice = {p.hash for p in payments if p.kind is Kind.LN_INSIDE and p.state is State.PAID} & set(received)
@@ -158,6 +166,9 @@ def _answers(world: World, town: Town, payments: list[_Row]) -> None:
     by_memo: dict[str | None, list[_Row]] = {}
     for payment in payments:
         by_memo.setdefault(payment.memo, []).append(payment)
+    for wishes in town.quoted:
+        if len(came := [wish.memo for wish in wishes if by_memo.get(wish.memo)]) > 1:
+            world.fail(f"USD-03 one quote was used by {came}")
     for wish in town.wishes:
         found = by_memo.get(wish.memo, [])
         paid = [p for p in found if p.state is State.PAID]
@@ -195,7 +206,7 @@ async def _limits(world: World, tx: Tx, payments: list[_Row]) -> None:
             world.fail(f"I11 {subject} of level {level} moved {total} cents in a day")
     wanted: dict[Any, tuple[str, int]] = {}
     for p in payments:
-        if p.state is not State.PAID or p.kind is Kind.LN_IN or p.account_id is None:
+        if p.state is not State.PAID or p.kind in (Kind.LN_IN, Kind.REFUND) or p.account_id is None:
             continue
         own = p.account_id == p.to_account_id
         kind = "withdrawal" if p.kind is Kind.LN_OUT else "trade" if own else "intraledger"
@@ -205,6 +216,37 @@ async def _limits(world: World, tx: Tx, payments: list[_Row]) -> None:
     for unit in sorted({*used, *wanted}):
         if used.get(unit) != wanted.get(unit):
             world.fail(f"I11 payment {unit} counts {used.get(unit)}, and should {wanted.get(unit)}")
+
+
+async def _exchanges(world: World, tx: Tx, payments: list[_Row]) -> None:
+    """USD-05: at its own price no exchange gives more than it takes; what an invoice agreed is what its wallet got.
+    USD-03: a quote was used by one payment, of its two amounts."""
+    agreed = dict(await tx.rows(
+        lambda hash_, cents: (bytes(hash_), cents), "select payment_hash, cents from invoice where cents is not null"
+    ))  # fmt: skip
+    for p in payments:
+        if p.to_asset is None or p.state is not State.PAID:
+            continue
+        fixed = agreed.get(p.hash) if p.kind in (Kind.LN_IN, Kind.LN_INSIDE) else None
+        if fixed is not None:
+            if p.to_amount < fixed or (p.to_amount > fixed and p.kind is Kind.LN_INSIDE):
+                world.fail(f"USD-06 payment {p.id} brought {p.to_amount} cents, agreed were {fixed}")
+            continue
+        assert p.price is not None, "nothing is exchanged without a price"
+        msat, cents = (p.amount, p.to_amount) if p.asset is Asset.BTC else (p.to_amount, p.amount)
+        gain = cents * 10**11 - msat * p.price.cents_per_btc
+        if (gain if p.asset is Asset.BTC else -gain) > 0:
+            world.fail(
+                f"USD-05 payment {p.id} ({p.kind.name}) gave {p.amount} for {p.to_amount}: more than it is worth"
+            )
+    for quote, used_by in await tx.rows(
+        lambda *row: row,
+        """select q.id, q.used_by from exchange_quote q where q.used_by is not null and not exists (
+            select from payment p where p.id = q.used_by and p.account_id = q.account_id
+            and (p.amount, p.to_amount) = (case q.side when 1 then q.msat else q.cents end,
+                                           case q.side when 1 then q.cents else q.msat end))""",
+    ):
+        world.fail(f"USD-03 quote {quote} was used by {used_by}, which is not what it says")
 
 
 async def _statements(world: World, tx: Tx) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import random
 from typing import TYPE_CHECKING
 
-from hazina.payments.ports import OutgoingState, Reason
+from hazina.payments.ports import IncomingState, OutgoingState, Reason
 from simulation.node import Attempt, write_invoice
 
 if TYPE_CHECKING:
@@ -68,5 +68,14 @@ class Payer:
             sent = int(amount * dice.choice((1, 1, 1, 1, 1, 1.5, 2.5, 0.5)))
             if not node.htlc_arrives(payment_hash, sent):
                 continue
+            if node.bills[payment_hash].hold:  # the bank decides, until the blocks run out
+                self.world.spawn(self._give_up(payment_hash), "payer")
+                continue
             await asyncio.sleep(dice.uniform(0.01, 0.5) if dice.random() < 0.9 else dice.uniform(1, 60))
             node.htlc_settles(payment_hash, sent)
+
+    async def _give_up(self, payment_hash: bytes) -> None:
+        await asyncio.sleep(self.dice.choice((1, 5, 400, 3600)) * self.dice.uniform(0.5, 2))
+        bill = self.world.node.bills[payment_hash]
+        if bill.state is IncomingState.HELD:
+            bill.state = IncomingState.CANCELLED

@@ -81,10 +81,12 @@ PLANTS: dict[str, Plant] = {
         "Whoever buys dollars gets the cents rounded up.",
         (Edit("hazina.dealer.exchange", "return Cents(msats.n * self._less // WHOLE)",
               "return Cents(-(-msats.n * self._less // WHOLE))"),),
+        seed=2,
     ),
     "quote-for-ever": Plant(
         "A quote is good as often as it is shown.",
         (Edit("hazina.dealer.effects", "l.used_by is null and ", ""),),
+        seed=8,
     ),
     "early-refund": Plant(
         "A time-out of the node's answer counts as a failure: the money is given back at once.",

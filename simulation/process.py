@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from hazina import access, dealer, identity, payments, safety
+from hazina import access, accounts, dealer, identity, payments, safety
 from hazina.accounts import Accounts
 from hazina.dealer import Prices
 from hazina.identity import Identity
@@ -39,10 +39,11 @@ class Pace:
     reconcile: float
     sweep: float
     prices: float
+    held: float
 
 
-BUSY = Pace(7, 90, 45)
-QUIET = Pace(240, 900, 7200)
+BUSY = Pace(7, 90, 25, 10)
+QUIET = Pace(240, 900, 7200, 900)
 
 KEYS = Keys({"kek-1": bytes(32)}, bytes(32))
 
@@ -89,7 +90,7 @@ class Process(Gate):
         self.books = Books(
             self.db,
             claims=(*access.CLAIMS, *identity.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
-            effects=(*payments.EFFECTS, *access.EFFECTS, FACT),
+            effects=(*payments.EFFECTS, *access.EFFECTS, *accounts.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)
         self.nodes = Nodes.build([Seat(self.lightning)], self.clock, Network.REGTEST)
@@ -155,6 +156,7 @@ class Process(Gate):
             loops |= {
                 "prices": lambda: every(pace.prices, "prices", self.prices.refresh),
                 "watch": lambda: lead(self.db.url, watch, lambda: self.payments.watch(self.lightning)),
+                "held": lambda: every(pace.held, "held", self.payments.decide_held),
                 "reconcile": lambda: every(pace.reconcile, "reconcile", self.payments.reconcile),
                 "sweep": lambda: every(pace.sweep, "sweep", self.payments.sweep),
             }
