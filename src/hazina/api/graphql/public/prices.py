@@ -10,6 +10,7 @@ from ariadne import EnumType, InterfaceType, MutationType, ObjectType, QueryType
 from hazina.access import Caller, Scope
 from hazina.api.bank import Bank
 from hazina.api.graphql.context import Context, Info, Me, context_of
+from hazina.api.graphql.scalars import AMOUNT_MAX
 from hazina.api.graphql.verbs import Payload, question, verb
 from hazina.dealer import Currency, DisplayPrice, PricePoint, Range, estimate
 from hazina.dealer import realtime_price as price_now
@@ -19,8 +20,7 @@ query, mutation, price_type = QueryType(), MutationType(), InterfaceType("PriceI
 currency_type = ObjectType("Currency")
 
 HISTORY_OFFSET = 4
-ESTIMATE_MAX = Decimal(10**13)
-"""Of any currency: more than there is of most."""
+ESTIMATE_MAX = Decimal(10**18)
 
 
 @query.field("currencyList")
@@ -71,6 +71,8 @@ async def estimation(_: Any, context: Context, amount: float, currency: str) -> 
     prices = context.bank.prices
     rate, price = await prices.rates.of(currency), await prices.fresh()
     found = estimate(wanted, price, rate)
+    if max(found.sats, found.cents) > AMOUNT_MAX:
+        raise InvalidInput("The amount is more than all bitcoin.")
     return {"id": str(found.id), "timestamp": found.at, "btcSatAmount": found.sats, "usdCentAmount": found.cents}
 
 
