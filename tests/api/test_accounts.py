@@ -11,9 +11,12 @@ from uuid import UUID
 
 import pytest
 from tests.api.conftest import Json, Person, World
+from tests.api.test_factors import confirmed, with_totp
 
 from hazina.accounts import tell_in_app
 from hazina.api import statement_csv
+from hazina.kernel.money import Msats
+from hazina.payments import SendInternal
 
 SEND = """mutation($input: IntraLedgerPaymentSendInput!) { intraLedgerPaymentSend(input: $input) {
     status errors { message code } } }"""
@@ -69,11 +72,17 @@ async def test_payments_inside_make_mutual_contacts(world: World) -> None:
     own = await named(amina, "amina")
     await give(amina, baraka, 50)
     assert [one["handle"] for one in await contacts(baraka)] == [own]
+    caller = await world.bank.accounts.caller(amina.token, None)
+    assert caller is not None
+    for key in ("once", "once", "once", "again"):
+        src, dst = UUID(amina.wallets["BTC"]), UUID(baraka.wallets["BTC"])
+        await world.bank.payments.send_internal(caller, SendInternal(src, dst, Msats.from_sats(1), None, key))
+    assert (await contacts(amina))[0]["transactionsCount"] == 5, "what is asked again is not counted again"
     found = await amina.ask(
         "query($name: Username!) { me { contactByUsername(username: $name) { handle transactionsCount } } }",
         name=name.upper(),
     )
-    assert found["me"]["contactByUsername"] == {"handle": name, "transactionsCount": 3}
+    assert found["me"]["contactByUsername"] == {"handle": name, "transactionsCount": 5}
     answer = await amina.post('{ me { contactByUsername(username: "nobody_at_all") { handle } } }')
     assert answer.json()["errors"][0]["code"] == "NOT_FOUND"
 
@@ -296,6 +305,29 @@ async def test_a_phone_deletes_two_accounts_and_no_more(world: World) -> None:
     refused = (await amina.ask(DELETE))["accountDelete"]
     assert refused["success"] is False and refused["errors"][0]["code"] == "OPERATION_RESTRICTED"
     assert (await amina.ask("{ me { id } }"))["me"]["id"] == amina.user_id
+
+
+async def test_who_has_an_authenticator_app_confirms_that_they_leave(world: World) -> None:
+    amina = await world.person()
+    await with_totp(amina)
+    refused = (await amina.post(DELETE)).json()
+    assert refused["data"]["accountDelete"]["errors"][0]["code"] == "STEP_UP_REQUIRED"
+    proof = {"X-Step-Up": await confirmed(amina, refused["extensions"]["stepUp"]["challenge"], "phone")}
+    gone = (await amina.post(DELETE, headers=proof)).json()
+    assert gone["data"]["accountDelete"] == {"success": True, "errors": []}
+
+
+async def test_a_locked_account_looks_and_changes_nothing(world: World) -> None:
+    amina = await world.rich(100)
+    async with world.bank.db.transaction() as tx:
+        await tx.execute("update account set status = 'locked' where user_id = %(id)s", {"id": amina.user_id})
+    seen = await amina.ask("{ authorization { scopes } me { contacts { id } defaultAccount { wallets { balance } } } }")
+    assert seen["authorization"] == {"scopes": ["READ"]} and await amina.balances() == {"BTC": 100, "USD": 0}
+    for text in (DELETE, "mutation { migrationStart { errors { code } } }",
+                 'mutation { userUpdateLanguage(input: {language: "sw"}) { errors { code } } }'):  # fmt: skip
+        answer = (await amina.post(text)).json()
+        assert answer["errors"][0]["code"] == "NOT_AUTHORIZED", answer
+    assert (await world.person()).user_id != amina.user_id
 
 
 # -- invitations ---------------------------------------------------------------------------------
