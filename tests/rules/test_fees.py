@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hazina.accounts import Account, Holder, Level, Status, Wallet
+from hazina.kernel.money import Asset, Msats
+from hazina.payments import Policy
 from hazina.payments.fees import (
     DEFAULT,
     ExemptAccount,
@@ -26,6 +30,7 @@ from hazina.payments.fees import (
     fee_of,
     share,
 )
+from hazina.payments.quotes import own_fee
 
 SOMEBODY = UUID("11111111-1111-4111-8111-111111111111")
 DECAY = ExponentialDecay(
@@ -151,3 +156,15 @@ def test_a_decaying_rate_stays_between_its_bounds(matter: Matter) -> None:
 def test_imbalance_never_asks_less_of_more(matter: Matter, more: int) -> None:
     larger = Matter(matter.amount_sats + more, imbalance_sats=matter.imbalance_sats)
     assert Imbalance().fee(larger, 0) >= Imbalance().fee(matter, 0)
+
+
+def test_a_customer_on_the_map_is_a_merchant_to_the_fees() -> None:
+    schedule = {(Network.LIGHTNING, Way.SEND): (Flat(30), ExemptAccount(validated_merchants=True))}
+    asked = []
+    for merchant in (False, True):
+        account = Account(
+            SOMEBODY, uuid4(), "duka", Level.ONE, Status.ACTIVE, uuid4(), "USD", datetime.now(UTC), merchant
+        )
+        payer = Holder(account, Wallet(uuid4(), SOMEBODY, Asset.BTC, 4711))
+        asked.append(own_fee(Msats.from_sats(1_000), payer, None, Policy(fees=schedule)).sats_floor)
+    assert asked == [30, 0]

@@ -191,9 +191,9 @@ class Hedging(Section):
     """Keys of OKX's demo trading."""
     onchain: bool = True
     """Coins go between the hot wallet and OKX by themselves; false: people bring them."""
-    reserve_sats: int = Field(100_000_000, ge=0, le=21 * 10**14)
+    reserve_sats: int = Field(default=100_000_000, ge=0, le=21 * 10**14)
     """What lies there beside the collateral, at most."""
-    hot_kept_sats: int = Field(10_000_000, ge=0, le=21 * 10**14)
+    hot_kept_sats: int = Field(default=10_000_000, ge=0, le=21 * 10**14)
     """What the hot wallet keeps when coins go there."""
 
     _url = field_validator("base_url")(checked_url)
