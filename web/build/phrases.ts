@@ -30,7 +30,7 @@ function differences(): string[] {
 // A page loads one language and its own phrases: `virtual:phrases/<page>/<language>`.
 const VIRTUAL = /^\0?virtual:phrases\/(\w+)\/(\w+)$/;
 // Of the wallet, but loaded with the first page that needs them: `wallet/paying.ts`, `later.ts`, `more.ts`.
-const PAYING = /^(receive|scan|to|amount|confirm|result|send|steps|speed|receipt|activity|convert(?!\.(heading|to|from)$))\.|^refusal\.(INSUFFICIENT|TRANSACTION|CANT_PAY|LIGHTNING|ROUTE|INVOICE|LND|PRICE|ONCHAIN)_/;
+const PAYING = /^(receive|scan|to|amount|confirm|result|send|steps|speed|receipt|activity|convert(?!\.(heading|to|from)$))\.|^refusal\.(INSUFFICIENT|TRANSACTION|CANT_PAY|LIGHTNING|ROUTE|INVOICE|LND|LNURL|PRICE|DEALER|ONCHAIN)_/;
 const LATER = /^(apikey|contacts|currency|address)\.(heading|short)$|^(keys|passkey|stepup|name|me(?!\.language$)|theme|security|sessions)\.|^refusal\.(PASSKEY|ATTEMPT|FACTOR|LAST)_/;
 const MORE = /^(apikey|contacts|currency|address)\.(?!(heading|short)$)/;
 const PAGES: Record<string, (key: string) => boolean> = {

@@ -96,7 +96,9 @@ class Bank {
     write(TOKEN, token);
     useToken(token, () => { this.ended = true; this.leave(); });
     this.#stop = listen(Updates, {}, ({ myUpdates: { update } }) => {
-      if (update?.btcSatPrice) this.#rate(update as PriceData);
+      // In another currency: it was chosen on another device.
+      if (update?.btcSatPrice && (update as PriceData).denominatorCurrencyDetails.id !== this.code) void this.refresh();
+      else if (update?.btcSatPrice) this.#rate(update as PriceData);
       if (update?.transaction) void this.refresh();
     }, () => void this.refresh());
     void this.refresh();
