@@ -309,7 +309,7 @@ class Upper(NamedTuple):
     @property
     def leaving(self) -> list[Callable[[Tx, Account], Awaitable[None]]]:
         """What each does, in the same commit, when an account is closed."""
-        return [self.merchants.account_closed, self.webhooks.account_closed]
+        return [self.links.account_closed, self.merchants.account_closed, self.webhooks.account_closed]
 
 
 def _upper(settings: Settings, paying: Payments, keys: Keys, log: audit.Audit) -> Upper:

@@ -5,7 +5,7 @@ Owns ``link_secret``, ``lnurl_invoice``, ``zap``, ``withdraw_link``, ``withdraw_
 money itself: invoices are made and paid by payments, so limits, caps and second proofs hold here as everywhere.
 """
 
-from hazina.links.common import Parts
+from hazina.links.common import Parts, reseal
 from hazina.links.errors import AmountOutOfRange, LinkUnknown, LnurlFailed, LnurlUnreadable
 from hazina.links.model import (
     COMMENT_CHARS_MAX,
@@ -42,4 +42,5 @@ __all__ = [
     "Places",
     "WithdrawLink",
     "clean",
+    "reseal",
 ]

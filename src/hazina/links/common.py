@@ -11,7 +11,7 @@ from hazina.kernel import nostr, rates
 from hazina.kernel.bolt11 import Network
 from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import Keys
-from hazina.kernel.db import Database
+from hazina.kernel.db import Database, Tx
 from hazina.kernel.errors import TooManyRequests
 from hazina.kernel.rates import Rate
 from hazina.links import store
@@ -56,3 +56,9 @@ class Parts:
         if wait:
             raise TooManyRequests(retry_after_s=wait)
         return now
+
+
+async def reseal(tx: Tx, keys: Keys) -> None:
+    """Bring what an older key of the bank seals under the active one."""
+    if (sealed := await store.secret(tx, SIGNER)) is not None:
+        await store.change_secret(tx, SIGNER, keys.seal(SIGNER, keys.open(SIGNER, sealed)))

@@ -6,10 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from hazina.access import Caller, require_person
+from hazina.accounts import Account
+from hazina.kernel.db import Tx
 from hazina.kernel.errors import InvalidInput
 from hazina.kernel.money import Cents, Msats
 from hazina.links import drawing, paying, receiving, store, zapping
-from hazina.links.common import SIGNER, Parts
+from hazina.links.common import Parts
 from hazina.links.model import SHOWN_MAX, NewWithdrawLink, Offer, Place, WithdrawLink, clean
 from hazina.links.paying import PayTo
 from hazina.links.receiving import Asked
@@ -103,10 +105,6 @@ class Links:
         async with self.parts.db.transaction() as tx:
             await store.sweep(tx, now, now - ZAPS_KEPT)
 
-    async def reseal(self) -> None:
-        """Bring what an older key of the bank seals under the active one."""
-        async with self.parts.db.transaction() as tx:
-            if (sealed := await store.secret(tx, SIGNER)) is not None:
-                await store.change_secret(
-                    tx, SIGNER, self.parts.keys.seal(SIGNER, self.parts.keys.open(SIGNER, sealed))
-                )
+    async def account_closed(self, tx: Tx, account: Account) -> None:
+        """A step of leaving the bank (``AccountClosing.parts``)."""
+        await store.forget_account(tx, account.id, self.parts.clock.now())

@@ -245,6 +245,19 @@ async def uses_due(tx: Tx, now: datetime, look_at: datetime, limit: int) -> list
     )
 
 
+# -- leaving -----------------------------------------------------------------------------------
+
+
+async def forget_account(tx: Tx, account_id: UUID, at: datetime) -> None:
+    """Its links end; what it wanted said is gone. What was taken stays, for the books."""
+    await tx.execute(
+        "update withdraw_link set ended_at = %(at)s where account_id = %(account)s and ended_at is null",
+        {"account": account_id, "at": at},
+    )
+    await tx.execute("delete from address_page where account_id = %(account)s", {"account": account_id})
+    await tx.execute("delete from lnurl_invoice where account_id = %(account)s", {"account": account_id})
+
+
 # -- tidying ------------------------------------------------------------------------------------
 
 

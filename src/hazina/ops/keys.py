@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from hazina import links
 from hazina.kernel import keyfile
 from hazina.kernel.audit import Audit
 from hazina.kernel.clock import SystemClock
@@ -88,7 +89,8 @@ def print_new(settings: Settings, say: Say) -> None:
 
 
 def rewrap(settings: Settings, place: Place, say: Say) -> None:
-    """Bring every person's key, keys that sign tokens and secrets of callbacks under the newest one, on a live bank."""
+    """Bring every person's key, keys that sign tokens and zaps, and secrets of callbacks under the newest one. The bank
+    may run."""
     keys = known(settings)
 
     async def all_of_them(db: Database) -> int:
@@ -99,6 +101,8 @@ def rewrap(settings: Settings, place: Place, say: Say) -> None:
         finally:
             await oauth.close()
         await Office(db, SystemClock(), keys).reseal()
+        async with db.transaction() as tx:
+            await links.reseal(tx, keys)
         async with db.transaction() as tx:
             await vault.check(tx)
         while some := await db.again(vault.rewrap):
