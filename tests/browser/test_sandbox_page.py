@@ -61,3 +61,16 @@ async def test_the_price_moves(people: People) -> None:
     await field.fill(before)
     await page.get_by_role("button", name="Set", exact=True).click()
     await expect(field).to_have_value(before)
+
+
+async def test_a_feed_of_the_price_goes_wrong(people: People) -> None:
+    person = await people("gloomy", viewport={"width": 1280, "height": 800})
+    page = person.page
+    await page.goto(f"{person.bank.url}/sandbox")
+    feeds = page.get_by_text("Feeds of the price and of currencies")
+    await feeds.click()
+    switch = page.get_by_label("okx: Feeds of the price and of currencies")
+    await switch.select_option(label="A thousand times too much")
+    await expect(page.get_by_text("1 on", exact=True)).to_be_visible()
+    await switch.select_option(label="Works")
+    await expect(page.get_by_text("1 on", exact=True)).to_have_count(0)

@@ -79,6 +79,12 @@ class Running:
         except ValueError:
             return status, body.decode()
 
+    def post(self, path: str, body: Any) -> int:
+        headers = {"content-type": "application/json"}
+        asked = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return int(answer.status)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Exit code after a signal."""
         self.process.send_signal(how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -70,7 +71,11 @@ def test_a_second_bank_on_the_same_folder_is_refused(running: tuple[Running, Pat
 
 
 def test_psql_doctor_and_verify_look_into_a_running_bank(running: tuple[Running, Path]) -> None:
-    _, folder = running
+    bank, folder = running
+    assert bank.post("/sandbox/api/feeds", {"feed": "okx", "state": "gone"}) == 200
+    dropped, end = 'hazina_price_dropped_total{reason="away",source="okx"}', time.monotonic() + 30
+    while dropped not in bank.get("/metrics")[1] and time.monotonic() < end:
+        time.sleep(0.1)
     who = hazina("psql", "--data", str(folder), "--", "-Atc", "select current_user")
     assert (who.returncode, who.stdout) == (0, "hazina\n")
     who = hazina("psql", "--superuser", "--data", str(folder), "--", "-Atc", "select current_user")
@@ -79,6 +84,9 @@ def test_psql_doctor_and_verify_look_into_a_running_bank(running: tuple[Running,
     assert doctor.returncode == 0, doctor.stdout
     for name in ("disk", "database", "durability", "migrations", "role", "clock", "lightning", "price"):
         assert any(line.startswith(name) for line in doctor.stdout.splitlines()), name
+    assert re.search(r"^feed okx +.*is not used: away", doctor.stdout, re.M), doctor.stdout
+    assert "feed kraken" not in doctor.stdout
+    assert bank.post("/sandbox/api/feeds", {"state": "well"}) == 200
     verify = hazina("verify", "--data", str(folder))
     assert verify.returncode == 0
     assert "The books agree." in verify.stdout
