@@ -1,8 +1,7 @@
 """Names and types of Blink's public API, all of it: what the SDL is held against.
 
 One type a paragraph: ``Name [implements Interface] = fields``, or the values of an enum, or the members of a
-union. ``~`` marks what is deprecated. ``NOT_YET`` names the fields that are still left out; a type may be missing
-only while no served field leads to it. Whoever adds a field takes its name out there, and nothing else.
+union. ``~`` marks what is deprecated. All of it is served. ``OURS`` names what this bank has beside it.
 """
 
 TYPES = """
@@ -438,8 +437,6 @@ MIGRATION_STATE_CONFLICT MIGRATION_INVALID_DESTINATION MIGRATION_ON_HOLD MIGRATI
 UNEXPECTED_CLIENT_ERROR UNKNOWN_CLIENT_ERROR ENTERED_DUST_AMOUNT ONCHAIN_PAYMENT_ERROR ONCHAIN_FEE_ESTIMATION_ERROR
 LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MISSING_IN_CONTEXT_ERROR
 """
-
-NOT_YET: dict[str, set[str]] = {}
 
 OURS = {
     "User": {"sessions"},
