@@ -35,7 +35,7 @@ from hazina.access.model import (
     require_write,
 )
 from hazina.access.service import ApiKeys, caps_of
-from hazina.access.store import remaining, spent, sweep
+from hazina.access.store import remaining, seen_unit, spent, sweep
 
 __all__ = [
     "ALL_SCOPES",
@@ -67,6 +67,7 @@ __all__ = [
     "require_read",
     "require_receive",
     "require_write",
+    "seen_unit",
     "spent",
     "sweep",
 ]

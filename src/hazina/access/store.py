@@ -28,6 +28,16 @@ async def remaining(tx: Tx, subject: str, caps: Mapping[Window, int], at: dateti
     }
 
 
+async def seen_unit(tx: Tx, account_id: UUID, operation: str, key: str, fingerprint: str) -> UUID | None:
+    """What the first such request with this key and body became."""
+    found: UUID | None = await tx.value(
+        """select unit from idempotency where account_id = %(account)s and operation = %(operation)s and key = %(key)s
+        and fingerprint = %(fingerprint)s""",
+        {"account": account_id, "operation": operation, "key": key, "fingerprint": fingerprint},
+    )
+    return found
+
+
 async def sweep(tx: Tx, before: datetime) -> int:
     """Forget requests seen before ``before``, and volume that had left its window by then. Subjects
     stay: somebody may be waiting for the lock on one."""

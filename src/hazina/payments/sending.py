@@ -12,8 +12,9 @@ from uuid import UUID
 
 import structlog
 
-from hazina.access import SEEN, Caller
+from hazina.access import SEEN, Caller, seen_unit
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
+from hazina.dealer import DealerOffline
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats
@@ -73,7 +74,10 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     may_move(payee)
     if payer.wallet.asset is not order.amount.asset:
         raise WrongCurrency()
-    asked = await terms(parts, payer.account.id, order.amount, payee.wallet.asset, order.quote_id)
+    try:
+        asked = await terms(parts, payer.account.id, order.amount, payee.wallet.asset, order.quote_id)
+    except DealerOffline:
+        return await _earlier_or(parts, caller, "send_internal", order)
     deal, payee = await landed(parts, asked, payer.account.id, payee)
     price, now = deal.price, parts.clock.now()
     payment = deal.of(Payment(
@@ -94,6 +98,17 @@ async def send_internal(parts: Parts, caller: Caller, order: SendInternal) -> Se
     if result.ok:
         return Sent("SUCCESS", sent)
     return await replay_or_refuse(parts, caller, result, payment)
+
+
+async def _earlier_or(parts: Parts, caller: Caller, operation: str, order: SendInternal | SendInvoice) -> Sent:
+    """How the first request of this key stands: it was made while there was a price. Raises DealerOffline where there
+    is none: then nothing was moved."""
+    if order.key is not None:
+        async with parts.db.reading() as tx:
+            unit = await seen_unit(tx, caller.account_id, operation, order.key, order.fingerprint())
+        if unit is not None:
+            return await standing(parts, caller, unit)
+    raise DealerOffline()
 
 
 def _named(payee: Holder) -> str:
@@ -138,8 +153,13 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
     if now >= reading.expires_at and earlier is None:
         raise InvoiceExpired()
     if ours is not None:
-        return await _send_inside(parts, caller, order, payer, ours, asked)
-    return await _send_out(parts, caller, order, payer, reading, asked)
+        sent = _send_inside(parts, caller, order, payer, ours, asked)
+    else:
+        sent = _send_out(parts, caller, order, payer, reading, asked)
+    try:
+        return await sent
+    except DealerOffline:
+        return await _earlier_or(parts, caller, "send_invoice", order)
 
 
 async def _already(parts: Parts, caller: Caller, earlier: Payment) -> Sent:

@@ -87,6 +87,25 @@ async def test_an_old_price_stops_exchange_and_nothing_else(whole: Whole) -> Non
     assert (await send(anna, anna.usd, ben.usd, Cents(5))).status == "SUCCESS"
 
 
+async def test_a_request_that_is_repeated_hears_of_the_first_though_the_price_is_old(whole: Whole) -> None:
+    """Else it would hear that nothing was moved, and would be sent again."""
+    anna, ben = await with_dollars(whole), await whole.person()
+    await rate(whole)
+    bill = await whole.bank.payments.create_invoice(ben.caller, NewInvoice(ben.btc.id, Msats.from_sats(700)))
+    by_invoice = SendInvoice(anna.usd.id, bill.payment_request, key="two")
+    first = await send(anna, anna.btc, ben.usd, Msats.from_sats(4_000), key="one")
+    assert (await whole.bank.payments.send_invoice(anna.caller, by_invoice)).status == "SUCCESS"
+    before = await has(anna)
+    whole.clock.shift += timedelta(minutes=2)
+    again = await send(anna, anna.btc, ben.usd, Msats.from_sats(4_000), key="one")
+    assert first.line is not None and again.line is not None and again.line.id == first.line.id
+    assert (await whole.bank.payments.send_invoice(anna.caller, by_invoice)).status in ("SUCCESS", "ALREADY_PAID")
+    with pytest.raises(Refusal) as refused:
+        await send(anna, anna.btc, ben.usd, Msats.from_sats(4_001), key="one")
+    assert refused.value.code == "DEALER_OFFLINE"
+    assert await has(anna) == before
+
+
 async def test_conversion_has_a_limit_of_its_own(whole: Whole) -> None:
     """Between own wallets the trade limit counts, at mid price, and neither what leaves nor what an app may spend."""
     anna, ben = await with_dollars(whole, 1_000_000), await whole.person()
