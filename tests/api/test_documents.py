@@ -69,18 +69,18 @@ def test_introspection_is_served(documents: Documents) -> None:
          "b: captchaCreateChallenge { errors { message } } }", "QUERY_TOO_COMPLEX"),
     ],
 )  # fmt: skip
-def test_limits(documents: Documents, text: str, wanted: str | None) -> None:
+def test_api_01_limits(documents: Documents, text: str, wanted: str | None) -> None:
     assert code(documents, text) == wanted
 
 
-def test_a_fan_of_fragments_is_measured_once(documents: Documents) -> None:
+def test_api_01_a_fan_of_fragments_is_measured_once(documents: Documents) -> None:
     fan = " ".join(f"fragment F{n} on User {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
     began = time.perf_counter()
     assert code(documents, f"{{ me {{ ...F0 }} }} {fan} fragment F60 on User {{ id }}") == "QUERY_TOO_COMPLEX"
     assert time.perf_counter() - began < 1
 
 
-def test_fragments_in_a_circle_end(documents: Documents) -> None:
+def test_api_01_fragments_in_a_circle_end(documents: Documents) -> None:
     text = "{ me { ...A } } fragment A on User { ...B } fragment B on User { ...A }"
     assert code(documents, text) == "GRAPHQL_VALIDATION_FAILED"
 

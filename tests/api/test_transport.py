@@ -141,7 +141,7 @@ async def test_a_named_operation(world: World) -> None:
     assert error(await world.http.post("/graphql", json=body))[1] == "INVALID_INPUT"
 
 
-async def test_get_serves_queries_only(world: World) -> None:
+async def test_api_02_get_serves_queries_only(world: World) -> None:
     answer = await world.http.get("/graphql", params={"query": "query($a: Boolean!) { __typename @include(if: $a) }",
                                                       "variables": '{"a": true}'})  # fmt: skip
     assert answer.json() == {"data": {"__typename": "Query"}}
