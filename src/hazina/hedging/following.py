@@ -4,6 +4,7 @@ once. The place that was reached is stored in the commit that books."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
@@ -130,8 +131,10 @@ async def follow_chain(parts: Parts, price: Price) -> None:
 
 
 async def _take_all(parts: Parts, place: int, told: Sequence[ChainEvent], price: Price) -> bool:
+    async with parts.db.reading() as tx:
+        ours = await store.known_moves(tx, [event.payout.payout_id for event in told if event.payout is not None])
     for event in told:
-        if not _may_be_ours(event):
+        if not _is_ours(event, ours):
             continue
         async with parts.db.transaction() as tx:
             if not await store.move_chain(tx, place, event.seq):
@@ -144,8 +147,10 @@ async def _take_all(parts: Parts, place: int, told: Sequence[ChainEvent], price:
     return True
 
 
-def _may_be_ours(event: ChainEvent) -> bool:
-    return event.payout is not None or (event.output is not None and event.output.owner == OWNER)
+def _is_ours(event: ChainEvent, payouts: set[UUID]) -> bool:
+    if event.payout is not None:
+        return event.payout.payout_id in payouts
+    return event.output is not None and event.output.owner == OWNER
 
 
 async def _take(tx: Tx, parts: Parts, event: ChainEvent, price: Price) -> Unit | None:
@@ -153,8 +158,7 @@ async def _take(tx: Tx, parts: Parts, event: ChainEvent, price: Price) -> Unit |
         return _returned(event.kind, event.output, event.seq, price)
     assert event.payout is not None
     move = await store.move(tx, event.payout.payout_id)
-    if move is None:
-        return None  # a customer's
+    assert move is not None, "it was known a moment ago"
     return await _paid_out(tx, parts, move, event.kind, event.payout, event.seq, price)
 
 

@@ -143,6 +143,11 @@ async def move(tx: Tx, move_id: UUID) -> Move | None:
     return await tx.one(_move, _MOVE + " where id = %(id)s", {"id": move_id})
 
 
+async def known_moves(tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
+    found = await tx.rows(lambda id_: id_, "select id from hedge_move where id = any(%(ids)s)", {"ids": list(ids)})
+    return set(found)
+
+
 async def newest_moves(tx: Tx, limit: int) -> list[Move]:
     return await tx.rows(_move, _MOVE + " order by created_at desc limit %(limit)s", {"limit": limit})
 
