@@ -186,7 +186,7 @@ class Bank:
             "currencies": lambda: every(CURRENCIES_EVERY_S, "currencies", self.prices.rates.refresh),
             "history": lambda: every(HISTORY_EVERY_S, "history", self.prices.history.backfill),
             "held": lambda: every(HELD_EVERY_S, "held", self.payments.decide_held),
-            "hedge": lambda: lead(self.db.url, "hedge", self.hedge.run),
+            **({"hedge": lambda: lead(self.db.url, "hedge", self.hedge.run)} if self.hedge.venue else {}),
             "invariants": lambda: lead(self.db.url, "watch:invariants", self.watch.run),
             "reconcile": lambda: every(RECONCILE_EVERY_S, "reconcile", self.payments.reconcile),
             "deposits": lambda: every(CHAIN_EVERY_S, "deposits", self.payments.follow_chain),
