@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 from hazina.webhooks import Policy, flash_signature, headers, new_secret, signature, wait
 
@@ -32,6 +34,19 @@ def test_headers_of_a_call() -> None:
 
 def test_without_a_secret_nothing_is_signed() -> None:
     assert set(headers([], ID, datetime.now(UTC), BODY)) == {"content-type", "webhook-id", "webhook-timestamp"}
+
+
+def test_the_example_for_developers_verifies() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    said: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], said)
+    now, secret, old = datetime.now(UTC), new_secret(), new_secret()
+    fields = dict(headers([secret, old], ID, now, BODY))
+    verified = said["verified"]
+    assert verified(secret, fields, BODY) and verified(old, fields, BODY)
+    assert not verified(new_secret(), fields, BODY) and not verified(secret, fields, BODY + b" ")
+    late = dict(headers([secret], ID, now - timedelta(minutes=6), BODY))
+    assert not verified(secret, late, BODY)
 
 
 def test_secrets_are_long_and_new() -> None:

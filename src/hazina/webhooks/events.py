@@ -10,7 +10,7 @@ import json
 from datetime import UTC
 from typing import Any
 
-from hazina.dealer import display_amount, display_price
+from hazina.dealer import FiatRate, display_amount, display_price
 from hazina.kernel.money import Asset, Msats, Price, amount_of
 from hazina.learn import memo_shown
 from hazina.payments import Direction, InvoiceHook, Line, LineStatus, Via
@@ -30,20 +30,20 @@ def event_type(line: Line) -> str:
     return f"{'receive' if line.direction is Direction.RECEIVE else 'send'}.{RAIL[rail]}"
 
 
-def payload(line: Line, price: Price | None) -> str:
-    """JSON. ``price``: today's, for a line from before the first price."""
+def payload(line: Line, price: Price | None, rate: FiatRate | None) -> str:
+    """JSON. ``price`` of bitcoin, and ``rate`` of the line's currency, when it happened."""
     told = {
         "accountId": str(line.account_id),
         "walletId": str(line.wallet_id),
         "eventType": event_type(line),
-        "transaction": _transaction(line, line.price or price),
+        "transaction": _transaction(line, price, rate),
     }
     return json.dumps(told, separators=(",", ":"))
 
 
-def _transaction(line: Line, price: Price | None) -> dict[str, Any]:
+def _transaction(line: Line, price: Price | None, rate: FiatRate | None) -> dict[str, Any]:
     amount, fee = _whole(line.asset, line.amount), _fee(line)
-    per_unit = display_price(amount_of(line.asset, line.amount), price) if price else None
+    per_unit = display_price(amount_of(line.asset, line.amount), price, rate) if price else None
     return {
         "id": str(line.id),
         "walletId": str(line.wallet_id),
@@ -57,8 +57,8 @@ def _transaction(line: Line, price: Price | None) -> dict[str, Any]:
         "settlementAmount": amount,
         "settlementFee": fee,
         "settlementCurrency": line.asset.name,
-        "settlementDisplayAmount": _shown(line, line.amount, price),
-        "settlementDisplayFee": _shown(line, line.fee, price),
+        "settlementDisplayAmount": _shown(line, line.amount, price, rate),
+        "settlementDisplayFee": _shown(line, line.fee, price, rate),
         "settlementDisplayPrice": {
             "base": str(per_unit.base if per_unit else 0),
             "offset": str(per_unit.offset if per_unit else 12),
@@ -97,8 +97,8 @@ def _fee(line: Line) -> int:
     return Msats(line.fee).sats_ceil if line.asset is Asset.BTC else line.fee
 
 
-def _shown(line: Line, n: int, price: Price | None) -> str:
-    return display_amount(amount_of(line.asset, n), price) if price else "0.00"
+def _shown(line: Line, n: int, price: Price | None, rate: FiatRate | None) -> str:
+    return display_amount(amount_of(line.asset, n), price, rate) if price else "0.00"
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from hazina.dealer import FiatRate, currency
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.events import Cursor, Fact, facts_after, now_cursor
@@ -71,7 +72,11 @@ class Following:
         line = await self._line(account, fact)
         if line is None:
             return None
-        body = payload(line, line.price or await self.payments.parts.prices.latest())
+        prices = self.payments.parts.prices
+        rate = await prices.rates.last(line.display_currency)
+        if line.display_rate is not None:
+            rate = FiatRate(currency(line.display_currency), line.display_rate, "", line.created_at)
+        body = payload(line, line.price or await prices.latest(), rate)
         return Told(listening[account], event_type(line), body)
 
     async def _line(self, account: UUID, fact: Fact) -> Line | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
+
 from hazina.access import Caller
 from hazina.accounts import Account, Accounts, Level
 from hazina.kernel.clock import Clock
@@ -21,6 +23,8 @@ from hazina.webhooks.following import Following
 from hazina.webhooks.model import Delivery, Endpoint, Policy, Try, new_secret
 from hazina.webhooks.ports import Outward
 from hazina.webhooks.sending import Sender
+
+log = structlog.get_logger("hazina.webhooks")
 
 LOG_PAGE = 50
 LISTED_MAX = 1_000
@@ -186,11 +190,16 @@ class Webhooks:
     async def deliver(self) -> None:
         """For ever: call the endpoints that are due."""
         while True:
-            await self.sender.begin()
-            if len(self.sender.under_way) < self.policy.at_once_max:
+            try:
+                await self.sender.begin()
+            except Exception as error:  # the database is away: look again when it may be back
+                log.warning("webhooks_not_claimed", error=type(error).__name__)
                 await asyncio.sleep(LOOK_S)
+            running = list(self.sender.under_way)
+            if running:  # the end of a call makes room, and may let the next of its endpoint go
+                await asyncio.wait(running, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             else:
-                await asyncio.wait(self.sender.under_way, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(LOOK_S)
 
     async def account_closed(self, tx: Tx, account: Account) -> None:
         """A step of leaving the bank (``AccountClosing.parts``): nobody is told of the account any more."""

@@ -10,9 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.contexts.payments.conftest import anna, coins
 from tests.contexts.whole import Person, Whole
 
 from hazina.webhooks import Endpoint
+
+__all__ = ["anna", "coins"]
 
 
 @dataclass(frozen=True, slots=True)

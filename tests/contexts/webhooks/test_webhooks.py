@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import secrets
 from dataclasses import replace
 from hashlib import sha256
 from uuid import uuid4
 
 import pytest
+from tests.contexts.payments.coins import Coins
+from tests.contexts.payments.test_withdrawals import order, outside
 from tests.contexts.webhooks.conftest import Hooks
 from tests.contexts.whole import Person, Whole
 
 from hazina.accounts import Level
+from hazina.chain import EventKind, PayoutNews
 from hazina.kernel.money import Msats
 from hazina.payments import NewInvoice
 from hazina.webhooks import (
@@ -50,6 +54,35 @@ async def test_six_events_as_blink_names_them(hooks: Hooks, amina: Person, barak
     sent = (await hooks.came("amina"))[3]["told"]["transaction"]
     assert sent["settlementAmount"] == -3_000 - sent["settlementFee"]
     assert len(sent["settlementVia"]["revealedPreImage"]) == 64
+
+
+async def test_coins_are_told_twice_when_they_come_and_once_when_they_went(
+    coins: Coins, hooks: Hooks, anna: Person
+) -> None:
+    """On their way, and credited; a withdrawal when it is confirmed. However many follow at once, none is stored twice."""
+    await hooks.listen(anna, "coins")
+    output = coins.output(anna, 202_500)
+    await coins.book(EventKind.OUTPUT_SEEN, output)
+    await hooks.take(1)
+    await coins.settle(output)
+    await hooks.take(1)
+    await coins.rates(2)
+    assert (await coins.payments.send_onchain(anna.caller, order(anna, outside(), 50_000))).status == "SUCCESS"
+    payout_id, _, _, fee = (await coins.payouts())[0]
+    news = PayoutNews(payout_id, secrets.token_hex(32), 0, fee)
+    await coins.book(EventKind.PAYOUT_BROADCAST, news)
+    await coins.book(EventKind.PAYOUT_SETTLED, news)
+    stored = 0
+    async with asyncio.timeout(30):
+        while not stored:
+            stored = sum(await asyncio.gather(*(hooks.follow() for _ in range(4))))
+    await hooks.send()
+    told = [one["told"] for one in await hooks.came("coins")]
+    assert [one["eventType"] for one in told] == ["receive.onchain", "receive.onchain", "send.onchain"]
+    assert [one["transaction"]["status"] for one in told] == ["pending", "success", "success"]
+    assert told[0]["transaction"]["initiationVia"]["address"] == output.address
+    assert told[1]["transaction"]["settlementVia"]["transactionHash"] == output.txid
+    assert told[2]["transaction"]["settlementAmount"] == -50_000 - told[2]["transaction"]["settlementFee"]
 
 
 async def test_whk_02_signed_and_rotated(hooks: Hooks, amina: Person, baraka: Person) -> None:
