@@ -59,7 +59,7 @@ async def test_six_events_as_blink_names_them(hooks: Hooks, amina: Person, barak
 async def test_coins_are_told_twice_when_they_come_and_once_when_they_went(
     coins: Coins, hooks: Hooks, anna: Person
 ) -> None:
-    """On their way, and credited; a withdrawal when it is confirmed. However many follow at once, none is stored twice."""
+    """On their way, and credited; a withdrawal when it is confirmed. However many follow, none is stored twice."""
     await hooks.listen(anna, "coins")
     output = coins.output(anna, 202_500)
     await coins.book(EventKind.OUTPUT_SEEN, output)
