@@ -396,7 +396,12 @@ def _price_feeds(settings: Settings) -> tuple[tuple[Exchange, ...], tuple[RateSo
 
 def _price_policy(settings: Settings) -> DealerPolicy:
     """A sandbox is asked all the time: what is done to its feeds shows at once."""
-    return DealerPolicy(rate_every_s=5, rate_retry_s=5) if settings.sandbox_url else DealerPolicy(feed_every_s=5)
+    said = settings.dealer
+    pace = {"rate_every_s": 5, "rate_retry_s": 5} if settings.sandbox_url else {"feed_every_s": 5}
+    return DealerPolicy(
+        base_bp=said.base_basis_points, immediate_bp=said.immediate_basis_points, delayed_bp=said.delayed_basis_points,
+        **pace,
+    )  # fmt: skip
 
 
 def _oauth_policy(settings: Settings) -> OAuthPolicy:

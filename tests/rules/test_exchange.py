@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hazina.app import _price_policy
 from hazina.dealer import Policy, Rate, Side, Term, both, cents_of, may_deal, msats_of, rate
 from hazina.kernel.ids import new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price
@@ -20,6 +21,7 @@ from hazina.payments.exchanging import give, route_reserve, sale
 from hazina.payments.model import Direction, Party
 from hazina.payments.model import Policy as Payments
 from hazina.payments.postings import set_aside, settle_out, statement_line
+from hazina.settings import BadSettings, load
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = Policy()
@@ -243,3 +245,14 @@ def test_a_payment_in_dollars_costs_its_amount_a_share_of_the_reserve_and_the_ba
     assert on_the_wire == msat + fee_msat
     dealt = [leg for leg in ended.legs if leg.src == 11]
     assert [leg.amount for leg in dealt] == [msat + min(fee_msat, route.n)]
+
+
+def test_spreads_are_settings() -> None:
+    """Basis points from the middle; Blink's where nothing is said."""
+    assert _price_policy(load({}).settings) == replace(_price_policy(load({}).settings), base_bp=5, immediate_bp=5)
+    said = load({"HAZINA_DEALER__BASE_BASIS_POINTS": "20", "HAZINA_DEALER__DELAYED_BASIS_POINTS": "0"}).settings
+    price = Price(50_000_00, "test", NOW)
+    spreads = [rate(price, term, _price_policy(said)).spread_bp for term in (Term.IMMEDIATE, Term.DELAYED)]
+    assert spreads == [25, 20]
+    with pytest.raises(BadSettings):
+        load({"HAZINA_DEALER__IMMEDIATE_BASIS_POINTS": "501"})

@@ -27,6 +27,7 @@ from hazina.settings.sections import (
     DOMAIN,
     NODE_NAME,
     Bitcoind,
+    Dealer,
     Electrum,
     ExemptAccount,
     Fees,
@@ -52,6 +53,7 @@ from hazina.settings.sections import (
 __all__ = [
     "BadSettings",
     "Bitcoind",
+    "Dealer",
     "Electrum",
     "ExemptAccount",
     "Fees",
@@ -145,6 +147,7 @@ class Settings(Section):
     rate_feeds: tuple[RateFeed, ...] | None = None
     """The same."""
     identity: Identity = Identity.model_validate({})
+    dealer: Dealer = Dealer.model_validate({})
     fees: Fees = Fees.model_validate({})
     support_chat: SupportChat | None = None
     quiz: Quiz = Quiz.model_validate({})

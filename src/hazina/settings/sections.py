@@ -216,6 +216,15 @@ class RateFeed(PriceFeed):
     """A source of what a dollar is in other currencies: open-er-api, currency-api, yadio."""
 
 
+class Dealer(Section):
+    """How far from the middle bitcoin and dollars are exchanged: the base, and on top of it what an exchange at once
+    costs, or one by a quote that stands for five minutes (invoices in dollars, fee probes)."""
+
+    base_basis_points: int = Field(5, ge=0, le=500)
+    immediate_basis_points: int = Field(5, ge=0, le=500)
+    delayed_basis_points: int = Field(7, ge=0, le=500)
+
+
 Sats = Annotated[int, Field(ge=0, le=21 * 10**14)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 Fraction = Annotated[Decimal, Field(ge=0)]
