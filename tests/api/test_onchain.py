@@ -56,7 +56,8 @@ SEND_USD_SATS = """mutation($i: OnChainUsdPaymentSendAsBtcDenominatedInput!) {
     sent: onChainUsdPaymentSendAsBtcDenominated(input: $i) {
     status errors { message code } transaction { LINE } } }""".replace("LINE", LINE)
 GLOBALS = """{ payoutSpeeds { speed displayName description }
-    globals { feesInformation { deposit { minBankFee minBankFeeThreshold ratio tiers { amount maxAmount } } } } }"""
+    globals { blockInfo { blockHeight blockHash }
+        feesInformation { deposit { minBankFee minBankFeeThreshold ratio tiers { amount maxAmount } } } } }"""
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +271,13 @@ async def test_all_of_it_to_a_fellow_customer_is_told_as_one_from_inside(chained
 
 
 async def test_what_is_offered_and_what_it_costs(chained: Chained) -> None:
+    height = await chained.node.rpc("getblockcount")
+    block = {"blockHeight": height, "blockHash": await chained.node.rpc("getblockhash", height)}
+
+    async def at_its_tip() -> bool:
+        return bool((await chained.world.ask(GLOBALS))["globals"]["blockInfo"] == block)
+
+    await chained.world.until(at_its_tip, 30)
     found = await chained.world.ask(GLOBALS)
     assert [one["speed"] for one in found["payoutSpeeds"]] == ["FAST", "MEDIUM", "SLOW"]
     assert [one["displayName"] for one in found["payoutSpeeds"]] == ["Priority", "Standard", "Flexible"]
@@ -312,6 +320,7 @@ async def test_without_a_node_everything_is_refused_by_one_code(world: World) ->
     to = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
     found = await world.ask(GLOBALS)
     assert (found["payoutSpeeds"], found["globals"]["feesInformation"]["deposit"]["tiers"]) == ([], [])
+    assert found["globals"]["blockInfo"] is None
     refused: list[Any] = [
         (await amina.ask(CURRENT, w=amina.wallets["BTC"]))["onChainAddressCurrent"],
         (await amina.ask(CREATE, w=amina.wallets["BTC"]))["onChainAddressCreate"],
