@@ -14,6 +14,8 @@ RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", 
 
 
 async def audit(page: Page, where: str) -> None:
+    # What the bar at the bottom covers is reached by scrolling on.
+    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     found = (await Axe().run(page, options=RULES)).response["violations"]
     told = [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
     assert told == [], where
@@ -47,6 +49,12 @@ async def test_pages_of_the_wallet(theme: str, funded: Person, outside: Outside)
         "/scan": ".empty",
         "/me/sessions": ".sessions",
         "/me/name": "#name",
+        "/me/currency": ".opt",
+        "/me/keys": ".empty",
+        "/me/keys/new": "#key-name",
+        "/address": ".qr",
+        "/contacts": ".empty",
+        "/convert": ".exchange",
     }.items():
         await funded.open(path)
         await expect(page.locator(sign).first).to_be_visible()

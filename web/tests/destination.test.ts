@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readInvoice } from "../src/lib/bolt11.ts";
 import { readDestination } from "../src/lib/destination.ts";
+import { encodeLnurl } from "../src/lib/lnurl.ts";
 
 // From the specification (lightning/bolts, 11-payment-encoding.md, "Examples").
 const DONATION = "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap9us6v52vjjsrvywa6rt52cm9r9zqt8r2t7mlcwspyetp5h2tztugp9lfyql";
@@ -32,7 +33,7 @@ test("every usual wrapping is understood", () => {
 
 test("what cannot be paid is told apart", () => {
   const wrong: Record<string, string> = {
-    "": "empty", "a@b@bank.example": "address", "ämina@elsewhere.example": "address", "amina@elsewhere": "address", "https://example.com": "lnurl", "keyauth://example.com": "lnurl", "lnurl1": "lnurl",
+    "": "empty", "a@b@bank.example": "address", "ämina@elsewhere.example": "address", "amina@elsewhere": "address", "https://example.com": "lnurl", "keyauth://example.com": "lnurl", "lnurl1": "broken", "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7": "broken",
     "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": "network", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn": "network",
     "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1e3": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=-1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?req-pop=x": "link", "bitcoin:nobody": "link", "bitcoin:": "link",
     "+254 712 345 678": "phone", "0712345678": "phone", "??": "unknown", "ab": "unknown", [DONATION.slice(0, 80)]: "broken",
@@ -56,7 +57,7 @@ test("addresses and their links are read", () => {
 });
 
 test("addresses and links of other services are read", () => {
-  const LNURL = "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7";
+  const LNURL = encodeLnurl("https://pay.elsewhere.example/p/1");
   const read = (text: string): unknown => readDestination(text, bank, 0);
   for (const text of ["amina@elsewhere.example", "Amina@Elsewhere.Example", "lightning:amina@elsewhere.example"]) assert.deepEqual(read(text), { kind: "address", text: "amina@elsewhere.example" }, text);
   assert.deepEqual(read("amina+shop@pay.elsewhere.example"), { kind: "address", text: "amina+shop@pay.elsewhere.example" });

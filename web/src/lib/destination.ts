@@ -1,4 +1,5 @@
 import { readInvoice, type Invoice } from "./bolt11.ts";
+import { isLnurl } from "./lnurl.ts";
 
 export type Destination =
   | { kind: "user"; username: string }
@@ -29,7 +30,8 @@ export function readDestination(input: string, bank: { network: string; domain: 
     if (invoice.expiresAt <= now) return { kind: "wrong", why: "expired" };
     return { kind: "invoice", invoice };
   }
-  if (/^lnurl1[02-9ac-hj-np-z]{20,}$|^lnurlp:\/\/[^\s]{4,}$/i.test(line)) return { kind: "lnurl", text: line.toLowerCase().startsWith("lnurl1") ? line.toLowerCase() : line };
+  if (/^lnurl1/i.test(line)) return isLnurl(line) ? { kind: "lnurl", text: line.toLowerCase() } : { kind: "wrong", why: "broken" };
+  if (/^lnurlp:\/\/[^\s]{4,}$/i.test(line)) return { kind: "lnurl", text: line };
   if (/^lnurl|^(keyauth|https?):/i.test(line)) return wrapped(line, bank, now);
   if (CHAIN.test(line)) return chain(line, bank.network, null, "");
   const [name = "", domain, more] = line.replace(/^@/, "").split("@");

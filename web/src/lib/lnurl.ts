@@ -16,10 +16,19 @@ function words(bytes: Uint8Array): number[] {
   return out;
 }
 
+const PREFIX = [...[...HRP].map((c) => c.charCodeAt(0) >>> 5), 0, ...[...HRP].map((c) => c.charCodeAt(0) & 31)];
+
+/** Whether `text` is whole: its checksum holds. One case, as bech32 asks for. */
+export function isLnurl(text: string): boolean {
+  const line = text.toLowerCase();
+  if (line !== text && line.toUpperCase() !== text) return false;
+  const data = [...line.slice(HRP.length + 1)].map((c) => ALPHABET.indexOf(c));
+  return line.startsWith(`${HRP}1`) && data.length > 6 && !data.includes(-1) && polymod([...PREFIX, ...data]) === 1;
+}
+
 export function encodeLnurl(url: string): string {
   const data = words(new TextEncoder().encode(url));
-  const prefix = [...HRP].map((c) => c.charCodeAt(0));
-  const check = polymod([...prefix.map((c) => c >>> 5), 0, ...prefix.map((c) => c & 31), ...data, 0, 0, 0, 0, 0, 0]) ^ 1;
+  const check = polymod([...PREFIX, ...data, 0, 0, 0, 0, 0, 0]) ^ 1;
   const sum = [0, 1, 2, 3, 4, 5].map((i) => (check >>> (5 * (5 - i))) & 31);
   return `${HRP}1${[...data, ...sum].map((w) => ALPHABET[w]).join("")}`;
 }
