@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from hazina.access import Caller
+from hazina.access import Caller, seen_unit
 from hazina.accounts import Holder, LimitKind, WalletUnknown, holders
 from hazina.chain import EventKind, PayoutNews, payer_of, submit_payout
 from hazina.dealer import Term, cents_of, dealing
@@ -40,10 +40,12 @@ from hazina.payments.model import (
     Withdrawal,
     memo_fits,
 )
-from hazina.payments.sending import key_claims, replay_or_refuse
+from hazina.payments.sending import key_claims, replay_or_refuse, standing
 from hazina.safety import Rail, leaving
 
 log = structlog.get_logger("hazina.payments")
+
+OPERATION = "send_onchain"
 
 
 # --- sending ----------------------------------------------------------------------------------------
@@ -53,6 +55,8 @@ async def send(parts: Parts, caller: Caller, order: SendOnchain) -> Sent:
     """Hold the money and queue the payout. SUCCESS means that both are done, as Blink's clients expect; the
     transaction itself stays pending until it is deep in the chain."""
     memo_fits(order.memo)
+    if (earlier := await _earlier(parts, caller, order)) is not None:
+        return earlier
     facts = await facts_of(parts, caller, order)
     if facts.owner is not None:
         return await _send_inside(parts, caller, order, facts, facts.owner)
@@ -72,7 +76,7 @@ async def send(parts: Parts, caller: Caller, order: SendOnchain) -> Sent:
     )  # fmt: skip
     mark = order.fingerprint()
     claims = [
-        *key_claims(payment, "send_onchain", order.key, mark, now),
+        *key_claims(payment, OPERATION, order.key, mark, now),
         *spending(parts, caller, facts.payer, LimitKind.WITHDRAWAL, what.given, price, mark, facts.address),
         leaving(Rail.ONCHAIN),
     ]
@@ -122,6 +126,16 @@ def _held(order: SendOnchain, payer: Holder, what: Parcel, fee: OnchainFee, pric
     )  # fmt: skip
 
 
+async def _earlier(parts: Parts, caller: Caller, order: SendOnchain) -> Sent | None:
+    """How the first request of this key stands, before anything is looked at that it may have changed: the balance it
+    took, the quote, the price of its time."""
+    if order.key is None:
+        return None
+    async with parts.db.reading() as tx:
+        unit = await seen_unit(tx, caller.account_id, OPERATION, order.key, order.fingerprint())
+    return None if unit is None else _as_sent(await standing(parts, caller, unit))
+
+
 def _as_sent(sent: Sent) -> Sent:
     """A repeated request hears what the first heard."""
     return replace(sent, status="SUCCESS") if sent.status == "PENDING" else sent
@@ -150,7 +164,7 @@ async def _send_inside(parts: Parts, caller: Caller, order: SendOnchain, facts: 
     sent, received = replace(sent, address=facts.address), replace(received, address=facts.address)
     kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [
-        *key_claims(payment, "send_onchain", order.key, order.fingerprint(), now),
+        *key_claims(payment, OPERATION, order.key, order.fingerprint(), now),
         *spending(parts, caller, payer, kind, deal.given, price, order.fingerprint(), facts.address),
     ]
     result = await parts.books.commit(postings.transfer_inside(payment, sent, received, claims, now))

@@ -308,6 +308,19 @@ async def test_onc_07_the_same_request_twenty_times_is_one_payout(priced: Coins,
     await priced.proven()
 
 
+async def test_a_repeated_request_hears_of_the_first_whatever_changed_since(priced: Coins, rich: Person) -> None:
+    """All that there was is gone, and there is no price any more."""
+    order = wish(rich, None, key="all")
+    first = await priced.payments.send_onchain(rich.caller, order)
+    priced.whole.clock.shift += timedelta(minutes=1)
+    try:
+        again = await priced.payments.send_onchain(rich.caller, order)
+    finally:
+        priced.whole.clock.shift = timedelta(0)
+    assert first.line is not None and again.line is not None
+    assert (again.status, again.line.id, len(await priced.payouts())) == ("SUCCESS", first.line.id, 1)
+
+
 # --- inside -----------------------------------------------------------------------------------------
 
 
