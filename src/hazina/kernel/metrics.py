@@ -46,6 +46,9 @@ PAYOUT_BATCHES = Gauge("hazina_chain_batches_open", "Transactions of ours that a
 HOT_WALLET_SHORT = Gauge(
     "hazina_chain_hot_wallet_short_sats", "What due payouts ask for beyond the hot wallet's coins.", ["speed"]
 )
+WEBHOOKS_WAITING = Gauge("hazina_webhooks_waiting", "Deliveries to customers' servers that have not arrived.")
+WEBHOOKS_OLDEST = Gauge("hazina_webhooks_oldest_seconds", "Age of the oldest of them at an endpoint that is on.")
+WEBHOOKS_OFF = Gauge("hazina_webhooks_off", "Endpoints that are switched off.")
 DOLLARS_OWED = Gauge("hazina_dollars_owed_cents", "Dollars owed to customers that stand against bitcoin.")
 HEDGE_ON = Gauge("hazina_hedge_on", "1 while the hedge is kept, 0 while the risk is the bank's.")
 HEDGE_OK = Gauge(

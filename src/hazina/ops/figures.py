@@ -57,6 +57,10 @@ async def read(bank: Bank) -> None:
             metrics.MONEY.labels(money.asset, name).set(amount)
     await _prices(bank.prices)
     hedge(await bank.hedge.status())
+    waiting, off, oldest_s = await bank.webhooks.totals()
+    metrics.WEBHOOKS_WAITING.set(waiting)
+    metrics.WEBHOOKS_OFF.set(off)
+    metrics.WEBHOOKS_OLDEST.set(oldest_s)
     if bank.chain is not None:
         await _chain(bank.chain, bank.clock)
 

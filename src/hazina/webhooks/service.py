@@ -201,6 +201,12 @@ class Webhooks:
             else:
                 await asyncio.sleep(LOOK_S)
 
+    async def totals(self) -> tuple[int, int, float]:
+        """For the figures: deliveries that wait, endpoints that are switched off, age in seconds of the oldest that
+        waits at one that is on."""
+        async with self.db.reading() as tx:
+            return await store.totals(tx)
+
     async def account_closed(self, tx: Tx, account: Account) -> None:
         """A step of leaving the bank (``AccountClosing.parts``): nobody is told of the account any more."""
         await store.delete_of(tx, account.id)

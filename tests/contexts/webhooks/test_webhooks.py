@@ -205,6 +205,7 @@ async def test_gone_means_gone_until_the_owner_says_otherwise(hooks: Hooks, amin
     assert await hooks.follow() == 0
     found = (await webhooks.endpoints(baraka.caller))[0]
     assert (found.disabled_why, found.waiting, len(await hooks.ids("gone"))) == ("gone", 1, 1)
+    assert await webhooks.totals() == (1, 1, 0.0)
     await hooks.answers("gone")
     await webhooks.enable(baraka.caller, one.id)
     await hooks.send()

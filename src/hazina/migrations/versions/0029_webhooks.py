@@ -29,6 +29,8 @@ comment on column webhook_endpoint.failures is 'Tries of that delivery that fail
 comment on column webhook_endpoint.given_up is 'Deliveries given up since the last one that arrived';
 create index webhook_endpoint_of on webhook_endpoint (account_id) where account_id is not null;
 create index webhook_endpoint_due on webhook_endpoint (next_at) where next_at is not null;
+create index webhook_endpoint_off on webhook_endpoint (disabled_at) where disabled_at is not null;
+create index webhook_endpoint_once on webhook_endpoint (created_at) where account_id is null;
 
 create table webhook_delivery (
     id uuid primary key,
