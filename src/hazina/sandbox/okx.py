@@ -35,6 +35,9 @@ WITHDRAWAL_FEE = Decimal("0.0001")
 LEAST = Decimal("0.0001")
 ZERO = Decimal(0)
 
+ADDRESS, ON_CHAIN = "okx:address", "okx:on_chain"
+"""Settings of the sandbox's file: where coins are sent to, and whether the exchange has a wallet on a real chain."""
+
 USUAL: dict[str, Any] = {
     "fill": "all",  # all; part: half, then cancelled; none: cancelled; slow: live for slowSeconds, then filled
     "slowSeconds": 1.0,
@@ -272,7 +275,8 @@ class Okx:
         mood = self.moods["withdrawals"]
         if mood != "failed":
             self.keep("funding", self.funding - amount - WITHDRAWAL_FEE)
-        state = {"done": "2", "stuck": "4", "failed": "-1"}[mood]
+        sent = "0" if self.world.store.setting(ON_CHAIN, 0) else "2"  # a real one is sent by and by
+        state = {"done": sent, "stuck": "4", "failed": "-1"}[mood]
         return self.add("withdrawal", client_id, {
             "state": state, "amt": str(amount), "fee": str(WITHDRAWAL_FEE), "to": address, "clientId": client_id,
             "txId": new_secret().hex() if state == "2" else "",
@@ -300,8 +304,8 @@ class Okx:
 
     @property
     def address(self) -> str:
-        kept = self.world.store.setting("okx:address")
+        kept = self.world.store.setting(ADDRESS)
         if kept is None:
             kept = segwit(0, new_secret()[:20], Network.REGTEST)
-            self.world.store.set("okx:address", kept)
+            self.world.store.set(ADDRESS, kept)
         return str(kept)
