@@ -163,9 +163,8 @@ def pointed_at(settings: Settings, url: str) -> Settings:
     if settings.rate_feeds is None:
         changes["rate_feeds"] = tuple(RateFeed(name=name, base_url=f"{url}/rates/{name}") for name in RATES)
     if settings.hedging is None:
-        real = regtest.real(folder(settings))  # the stand-in exchange has no wallet on a real chain
         changes["hedging"] = Hedging(
             base_url=f"{url}/okx", key=okx_wire.KEY, secret=SecretStr(okx_wire.SECRET),
-            passphrase=SecretStr(okx_wire.PASSPHRASE), onchain=not real,
+            passphrase=SecretStr(okx_wire.PASSPHRASE),
         )  # fmt: skip
     return settings.model_copy(update=changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 from starlette.routing import BaseRoute, Route
 
 from hazina.sandbox.app import answering
+from hazina.sandbox.okx import Okx
 from hazina.sandbox.real.control import CALLS, Real
+from hazina.sandbox.real.exchange import Teller
 from hazina.sandbox.real.network import Network
 from hazina.sandbox.real.outside import Outside
 from hazina.sandbox.world import World, write_private
@@ -31,7 +34,10 @@ async def running(network: Network, data: Path) -> AsyncIterator[tuple[World, Se
         write_private(data / PROVIDERS_FILE, json.dumps(network.providers()).encode())
         real = Real(world, Outside(network, world.store))
         real.outside.resume()
+        teller = asyncio.create_task(Teller(Okx(world), network.bitcoind).run())
         yield world, [Route(f"/sandbox/api{path}", answering(real, act), methods=[how]) for how, path, act in CALLS]
+        teller.cancel()
+        await asyncio.gather(teller, return_exceptions=True)
         await real.outside.close()
     finally:
         (data / PROVIDERS_FILE).unlink(missing_ok=True)
