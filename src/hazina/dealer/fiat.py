@@ -118,10 +118,13 @@ class Rates:
 
     async def all(self) -> dict[str, FiatRate]:
         """The last rate of each currency, however old; a few seconds behind. The dollar is none of them."""
-        if self.clock.steady() >= self._seen.until:
+        now = self.clock.steady()
+        if now >= self._seen.until:
+            if self._seen.rates:  # who else asks meanwhile takes what there is
+                self._seen.until = now + CACHE_S
             async with self.db.reading() as tx:
                 self._seen.rates = await store.all_rates(tx)
-            self._seen.until = self.clock.steady() + CACHE_S
+            self._seen.until = now + CACHE_S
         return self._seen.rates
 
     async def last(self, code: str) -> FiatRate | None:

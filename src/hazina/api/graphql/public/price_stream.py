@@ -15,7 +15,7 @@ from hazina.api.graphql.errors import refused
 from hazina.api.graphql.public.prices import old_price, realtime_price
 from hazina.api.graphql.stream import Shared
 from hazina.api.graphql.verbs import Payload
-from hazina.dealer import PriceUnavailable, sat_price
+from hazina.dealer import PriceUnavailable, UnknownCurrency, sat_price
 
 FRESH_S = 1.0
 """For so long an event is told without a look at the price."""
@@ -46,8 +46,8 @@ class PriceStream:
         return await self._get(f"old {sats}", _or_away(make))
 
     async def updates(self, currency: str) -> list[Shared]:
-        """Of ``myUpdates``: the older form first, for dollars. None of them while the price is not known: an update
-        is never null. Raises UnknownCurrency."""
+        """Of ``myUpdates``: the older form first, for dollars. None of them while the price in this currency is not
+        known: an update is never null."""
 
         async def make() -> Payload:
             return {"errors": [], "update": await realtime_price(self.bank, currency)}
@@ -58,7 +58,7 @@ class PriceStream:
         try:
             shown = [await self._get(f"update {currency}", make)]
             return [await self._get("old update", make_old), *shown] if currency == "USD" else shown
-        except PriceUnavailable:
+        except (PriceUnavailable, UnknownCurrency):
             return []
 
     async def _get(self, key: str, make: Callable[[], Awaitable[Payload]]) -> Shared:
