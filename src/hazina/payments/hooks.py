@@ -7,11 +7,12 @@ transaction, so that each is delivered by somebody and none is taken twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hazina.kernel.db import Tx
 
 PAID, EXPIRED = "PAID", "EXPIRED"
+BOOKED_WITHIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ async def add(tx: Tx, payment_hash: bytes, url: str, expires_at: datetime) -> No
 
 async def take_invoice_hooks(tx: Tx, now: datetime, limit: int) -> list[InvoiceHook]:
     """Those whose invoice has ended, the caller's from here on: rows that another transaction takes are left out.
-    What is being taken or paid inside at this moment has not ended."""
+    What is being taken or paid inside at this moment has not ended, and what was paid in the last moment is booked a
+    little later."""
     return await tx.rows(
         lambda payment_hash, request, url, paid, preimage: InvoiceHook(
             payment_hash, request, url, PAID if paid else EXPIRED, preimage if paid else None
@@ -48,11 +50,11 @@ async def take_invoice_hooks(tx: Tx, now: datetime, limit: int) -> list[InvoiceH
         with due as (
             select h.payment_hash, h.url, i.payment_request, i.state = 2 as paid, i.preimage
             from invoice_hook h join invoice i using (payment_hash)
-            where h.told_at is null and (i.state in (2, 3) or (i.state = 0 and h.expires_at <= %(now)s))
+            where h.told_at is null and (i.state in (2, 3) or (i.state = 0 and h.expires_at <= %(over)s))
             order by h.expires_at limit %(limit)s for update of h skip locked),
         taken as (
             update invoice_hook h set told_at = %(now)s from due where h.payment_hash = due.payment_hash)
         select payment_hash, payment_request, url, paid, preimage from due
         """,
-        {"now": now, "limit": limit},
+        {"now": now, "over": now - BOOKED_WITHIN, "limit": limit},
     )
