@@ -253,6 +253,10 @@ async def test_idr_04_trap_27_the_whole_statement_as_csv(world: World) -> None:
     received = await rows_of(baraka)
     assert [row["memoFromPayer"] for row in received] == memos, "what strangers write is tame for its reader too"
     assert {row["type"] for row in rows} == {"invoice", "on_us"}
+    caller = await world.bank.accounts.caller(amina.token, None)
+    assert caller is not None
+    newest = [line async for page in world.bank.payments.statement(caller, 3) for line in page]
+    assert [str(line.id) for line in newest] == [row["id"] for row in rows[:3]], "no more than are asked for"
     first = rows[-1]
     assert first["displayCurrency"] == "USD" and float(first["usd"]) == int(first["displayAmount"]) / 100 > 0
 
