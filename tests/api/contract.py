@@ -441,9 +441,10 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 OURS = {
     "User": {"sessions"},
     "SettlementViaOnChain": {"confirmations", "confirmationsNeeded"},
-    "Mutation": {"sessionRevoke", "exchange", "exchangeQuoteCreate"},
+    "Mutation": {"sessionRevoke", "exchange", "exchangeQuoteCreate", "quizCompleted"},
 }
 OUR_TYPES = {
     "Session", "SessionRevokeInput",
     "ExchangeInput", "ExchangeQuote", "ExchangeQuoteCreateInput", "ExchangeQuotePayload",
+    "QuizCompletedInput", "QuizCompletedPayload",
 }  # fmt: skip

@@ -114,8 +114,12 @@ async def test_quizzes_under_blinks_names(world: World) -> None:
     for id_, code in (("sat", "INVALID_INPUT"), ("none", "INVALID_INPUT"), ("WhatIsFiat", "QUIZ_CLAIMED_TOO_EARLY")):
         refused = (await amina.ask(CLAIM, input={"id": id_}))["quizClaim"]
         assert (refused["errors"][0]["code"], refused["quizzes"]) == (code, [])
+    older = 'mutation { quizCompleted(input: {id: "%s"}) { errors { code } quiz { id completed amount } } }'
+    again, first = [(await amina.ask(older % id_))["quizCompleted"] for id_ in ("sat", "copyBitcoin")]
+    assert again == {"errors": [{"code": "INVALID_INPUT"}], "quiz": None}
+    assert first == {"errors": [], "quiz": {"id": "copyBitcoin", "completed": True, "amount": 1}}
     skipped = (await amina.ask(CLAIM, input={"id": "WhatIsFiat", "skipRewards": True}))["quizClaim"]
-    assert skipped["errors"] == [] and (await amina.balances())["BTC"] == 1
+    assert skipped["errors"] == [] and (await amina.balances())["BTC"] == 2
 
 
 async def test_support_chat_is_off_until_it_is_set(
