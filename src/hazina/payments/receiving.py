@@ -209,9 +209,7 @@ async def invoice_status(parts: Parts, payment_hash: bytes) -> InvoiceStatus:
         raise InvoiceUnknown()
     status = invoice.status_at(parts.clock.now())
     preimage = invoice.preimage if status == "PAID" else None
-    return InvoiceStatus(
-        payment_hash, invoice.payment_request, status, preimage, invoice.expires_at, invoice.wallet_id
-    )
+    return InvoiceStatus(payment_hash, invoice.payment_request, status, preimage, invoice.expires_at, invoice.wallet_id)
 
 
 def hash_of(payment_request: str) -> bytes:
