@@ -39,7 +39,7 @@ from hazina.links.model import (
     read_withdraw_request,
 )
 from hazina.links.ports import ServiceRefused, ServiceSilent
-from hazina.payments import Invoice, NewInvoice, SendInvoice, Sent
+from hazina.payments import Invoice, NewInvoice, SendInvoice, Sent, payment_of_hash
 
 log = structlog.get_logger("hazina.links")
 
@@ -129,15 +129,15 @@ async def take(parts: Parts, code: str, k1_text: str, payment_request: str, ip: 
         raise LinkUnknown
     if not link.open_at(now):
         raise LinkUnknown
-    use = Use(link.id, n, _fit_invoice(parts, link, text, now), text)
+    use = Use(link.id, n, _fit_invoice(parts, link, text, now), text, now + LOOK_AFTER)
     try:
         async with parts.db.transaction() as tx:
-            won = await store.take_use(tx, k1, use, now, now + LOOK_AFTER)
+            won = await store.take_use(tx, k1, use, now)
     except UniqueViolation:
         raise LnurlFailed("This invoice is being paid already.") from None
     if not won:
         raise LinkBusy
-    await _within(asyncio.create_task(_pay(parts, link, use), name=f"withdraw-{link.id}-{n}"))
+    await _within(asyncio.create_task(_pay(parts, link, use, first=True), name=f"withdraw-{link.id}-{n}"))
 
 
 async def _within(task: asyncio.Task[None]) -> None:
@@ -179,9 +179,8 @@ def _fit_invoice(parts: Parts, link: WithdrawLink, text: str, now: datetime) -> 
     return invoice.payment_hash
 
 
-async def _pay(parts: Parts, link: WithdrawLink, use: Use) -> None:
-    """Bring a use that is taken one step on; anybody may, at any time. Raises what paying raises; the use is free
-    again then."""
+async def _pay(parts: Parts, link: WithdrawLink, use: Use, *, first: bool) -> None:
+    """Bring a use that is taken one step on; anybody may, at any time. Raises what paying raises."""
     owner = Caller(link.user_id, link.account_id, None, frozenset({Scope.WRITE}), None)
     key = f"withdraw:{derived(use.link_id, f'{use.n}:{use.payment_hash.hex()}')}"
     try:
@@ -189,9 +188,23 @@ async def _pay(parts: Parts, link: WithdrawLink, use: Use) -> None:
             owner, SendInvoice(link.wallet_id, use.payment_request, memo=link.title, key=key)
         )
     except Refusal:
-        await _conclude(parts, use, paid=False)
-        raise
+        if await _left(parts, use, first=first):
+            raise
+        return
     await _book(parts, use, sent)
+
+
+async def _left(parts: Parts, use: Use, *, first: bool) -> bool:
+    """A payment was refused; False when one of this use is on its way all the same, begun by whoever looked before
+    us. The use is free again when that is sure: for whoever took it just now, or when its invoice can be paid no
+    more. Else it waits for the next look."""
+    over = parts.clock.now().timestamp() >= bolt11.decode(use.payment_request, parts.network).expires_at
+    async with parts.db.transaction() as tx:
+        if await payment_of_hash(tx, use.payment_hash) is not None:
+            return False
+        if first or over:
+            await store.release_use(tx, use)
+    return True
 
 
 async def _book(parts: Parts, use: Use, sent: Sent) -> None:
@@ -220,7 +233,7 @@ async def settle_uses(parts: Parts, limit: int = 50) -> int:
             link = await store.link_by_id(tx, use.link_id)
         assert link is not None
         try:
-            await _pay(parts, link, use)
+            await _pay(parts, link, use, first=False)
         except Refusal as refusal:
             log.info("withdrawal_refused", link=str(link.id), code=refusal.code)
         except Exception:

@@ -32,6 +32,8 @@ PAYER_KINDS = ("name", "identifier", "email", "pubkey")
 
 RECIPIENT_RATE = Rate("invoice-for", points=60, window_s=60, block_s=300)
 """Invoices that others ask for: counted for whoever is to be paid, together with those of the API."""
+PAYER_RATE = Rate("lnurl-pay", points=600, window_s=60, block_s=60)
+"""Invoices for payments that one network address may ask for: large wallets ask for all of their users from a few."""
 STRANGER_RATE = Rate("lnurl", points=120, window_s=60, block_s=60)
 """What one network address may ask of the verbs that cost us something."""
 
@@ -348,3 +350,5 @@ class Use:
     n: int
     payment_hash: bytes
     payment_request: str
+    look_at: datetime
+    """When somebody else looks after it; until then it is ours."""

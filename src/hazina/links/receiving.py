@@ -20,8 +20,8 @@ from hazina.links.errors import AmountOutOfRange
 from hazina.links.model import (
     MAX_SATS,
     MIN_SATS,
+    PAYER_RATE,
     RECIPIENT_RATE,
-    STRANGER_RATE,
     Name,
     Offer,
     Place,
@@ -87,7 +87,7 @@ async def invoice(parts: Parts, text: str, place: Place, asked: Asked, ip: str |
     PayerDataInvalid, ZapInvalid, TooManyRequests, and what finding the recipient and making an invoice raise."""
     name, amount = read_name(text), read_msats(asked.amount)
     wallet = await parts.accounts.default_wallet(name.whom, Asset.BTC)
-    strangers = [(STRANGER_RATE, ip)] if ip is not None else []
+    strangers = [(PAYER_RATE, ip)] if ip is not None else []
     now = await parts.within((RECIPIENT_RATE, str(wallet.account_id)), *strangers)
     if asked.zap:
         signer = nostr.pubkey_of(await parts.signer())
@@ -105,7 +105,7 @@ async def request(
 ) -> Invoice:
     """An invoice that somebody fills in for a customer's wallet on a page. Raises TooManyRequests, and what making an
     invoice raises."""
-    strangers = [(STRANGER_RATE, ip)] if ip is not None else []
+    strangers = [(PAYER_RATE, ip)] if ip is not None else []
     await parts.within((RECIPIENT_RATE, str(account_id)), *strangers)
     words = clean(memo).strip() or None if memo else None
     return await parts.payments.create_invoice_for(NewInvoice(wallet_id, amount, words, TILL_MINUTES))

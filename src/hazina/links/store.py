@@ -209,7 +209,7 @@ async def use_of_k1(tx: Tx, k1: bytes) -> tuple[UUID, int, int, str | None] | No
     )
 
 
-async def take_use(tx: Tx, k1: bytes, use: Use, at: datetime, look_at: datetime) -> bool:
+async def take_use(tx: Tx, k1: bytes, use: Use, at: datetime) -> bool:
     """Reserve the use for this invoice: once, whoever asks how often. An ended or expired link reserves nothing.
     Raises psycopg's UniqueViolation for an invoice that has taken another use."""
     changed = await tx.execute(
@@ -217,7 +217,17 @@ async def take_use(tx: Tx, k1: bytes, use: Use, at: datetime, look_at: datetime)
             claimed_at = %(at)s, look_at = %(look)s
         from withdraw_link l
         where u.k1 = %(k1)s and u.state = 0 and l.id = u.link_id and l.ended_at is null and l.expires_at > %(at)s""",
-        {"k1": k1, "hash": use.payment_hash, "request": use.payment_request, "at": at, "look": look_at},
+        {"k1": k1, "hash": use.payment_hash, "request": use.payment_request, "at": at, "look": use.look_at},
+    )
+    return changed == 1
+
+
+async def release_use(tx: Tx, use: Use) -> bool:
+    """Free again, unless somebody else has begun to look after it."""
+    changed = await tx.execute(
+        """update withdraw_use set state = 0, look_at = null
+        where link_id = %(link)s and n = %(n)s and state = 1 and payment_hash = %(hash)s and look_at = %(look)s""",
+        {"link": use.link_id, "n": use.n, "hash": use.payment_hash, "look": use.look_at},
     )
     return changed == 1
 
@@ -240,7 +250,7 @@ async def uses_due(tx: Tx, now: datetime, look_at: datetime, limit: int) -> list
             select link_id, n from withdraw_use where state = 1 and look_at <= %(now)s
             order by look_at limit %(limit)s for update skip locked)
         update withdraw_use u set look_at = %(look)s from due where u.link_id = due.link_id and u.n = due.n
-        returning u.link_id, u.n, u.payment_hash, u.payment_request""",
+        returning u.link_id, u.n, u.payment_hash, u.payment_request, u.look_at""",
         {"now": now, "look": look_at, "limit": limit},
     )
 

@@ -50,7 +50,14 @@ from hazina.payments.model import (
 from hazina.payments.nodes import Nodes, NodeStanding, NodesUnfit, Seat
 from hazina.payments.postings import receipt_id, settlement_id
 from hazina.payments.service import Payments
-from hazina.payments.store import accounts_moved_since, invoices_with, paid_at, sent_with, waiting_since
+from hazina.payments.store import (
+    accounts_moved_since,
+    invoices_with,
+    paid_at,
+    payment_of_hash,
+    sent_with,
+    waiting_since,
+)
 
 CLAIMS = (*_CLAIMS, IN_FLIGHT)
 
@@ -101,6 +108,7 @@ __all__ = [
     "drawing",
     "invoices_with",
     "paid_at",
+    "payment_of_hash",
     "receipt_id",
     "sent_with",
     "settlement_id",

@@ -92,6 +92,34 @@ async def test_the_answer_of_the_node_is_lost(whole: Whole, giver: Person) -> No
     assert (await whole.bank.links.withdraw_links(giver.caller))[0].paid == 1
 
 
+async def test_a_use_in_flight_stays_taken_whatever_is_refused_meanwhile(whole: Whole, giver: Person) -> None:
+    """The giver is locked while the money is with the payee's node: asking again is refused, and frees nothing."""
+    code, k1 = await link_of(giver)
+    held, other = await whole.invoice(SATS, hold=True), await whole.invoice(SATS)
+    await whole.bank.links.take(code, k1, held, None)
+    await _locked(whole, giver, locked=True)
+    await settle(whole)
+    await _locked(whole, giver, locked=False)
+    with pytest.raises(Refusal):
+        await whole.bank.links.take(code, k1, other, None)
+    link = (await whole.bank.links.withdraw_links(giver.caller))[0]
+    assert (link.paid, link.taken) == (0, 1)
+    await whole.cancel(held)
+    await settle(whole)
+    await whole.bank.links.take(code, k1, other, None)
+    await settle(whole)
+    assert await paid_outside(whole, [held, other]) == SATS
+
+
+async def _locked(whole: Whole, person: Person, *, locked: bool) -> None:
+    async with whole.bank.db.transaction() as tx:
+        status = "locked" if locked else "active"
+        await tx.execute(
+            "update account set status = %(status)s where id = %(id)s",
+            {"id": person.caller.account_id, "status": status},
+        )
+
+
 @pytest.mark.parametrize("table", ["lnurl_invoice", "payment"])
 async def test_killed_while_an_address_is_paid(whole: Whole, giver: Person, machine: Machine, table: str) -> None:
     """The customer asks again with the same key: one invoice is paid, whoever gave how many."""
