@@ -110,6 +110,11 @@ async def test_contacts_are_written_down_and_renamed(world: World) -> None:
     ):
         answer = (await amina.ask(CREATE, input=refused))["contactCreate"]
         assert [error["code"] for error in answer["errors"]] == [code], refused
+    for letter in "abcdefghijklmnopqrst":
+        await amina.ask(CREATE, input={"handle": f"{letter}@example.org", "type": "LNADDRESS"})
+    answer = (await amina.post(CONTACTS)).json()
+    assert len(answer["data"]["me"]["contacts"]) == 22
+    assert [error["code"] for error in answer["errors"]] == ["INVALID_INPUT"] * 2, "histories of 20 at once"
     unknown = (await baraka.ask(RENAME, input={"username": name, "alias": "Nobody"}))["userContactUpdateAlias"]
     assert unknown["errors"][0]["code"] == "NOT_FOUND"
 

@@ -30,7 +30,8 @@ from hazina.payments import accounts_moved_since
 
 log = structlog.get_logger("hazina.merchants")
 
-SHOWN_MAX = 10_000
+SHOWN_MAX = 5_000
+"""Anyone may ask for all of them: a tenth of a second."""
 PENDING_MAX = 1_000
 """Suggested and not looked at, in the whole bank."""
 PER_ACCOUNT_MAX = 20

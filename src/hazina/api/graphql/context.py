@@ -92,6 +92,8 @@ class Context:
     """What the answer's extensions say of refusals."""
     prices: PriceStream | None = None
     """What all subscribers of this process hear."""
+    histories: int = 0
+    """Of how many contacts the request has read the common history."""
     _balances: Loader[int, int] | None = None
 
     def require(self, scope: Scope) -> Caller:

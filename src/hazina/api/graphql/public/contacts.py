@@ -12,8 +12,10 @@ from hazina.api.graphql.connections import connection, page_of
 from hazina.api.graphql.context import Context, Info, Me, context_of
 from hazina.api.graphql.public.transactions import line_cursor
 from hazina.api.graphql.verbs import Payload, asked_by, question, verb
+from hazina.kernel.errors import InvalidInput
 
 mutation, user = MutationType(), ObjectType("User")
+HISTORIES_MAX = 20
 contact, user_contact = ObjectType("Contact"), ObjectType("UserContact")
 
 
@@ -31,7 +33,10 @@ async def by_username(me: Me, context: Context, username: str) -> Contact:
 @user_contact.field("transactions")
 @question
 async def transactions(one: Contact, context: Context, **page: Any) -> dict[str, Any]:
-    """With nobody but them."""
+    """With nobody but them. Each is a query of its own: not for every contact of a long list."""
+    context.histories += 1
+    if context.histories > HISTORIES_MAX:
+        raise InvalidInput(f"Transactions with at most {HISTORIES_MAX} contacts are told at once.")
     found = await context.bank.payments.lines(asked_by(context), None, page_of(**page), username=one.handle)
     return connection(found, line_cursor)
 
