@@ -243,6 +243,17 @@ async def test_the_status_of_an_invoice(world: World) -> None:
         await live.subscribe(by_request, "request", p=invoice["paymentRequest"])
         assert (await data(live, "request"))["lnInvoicePaymentStatus"]["status"] == "PAID"
         assert await live.hear() == {"type": "complete", "id": "request"}
+        newer = """(input: { paymentRequest: $p }) { status paymentHash paymentRequest paymentPreimage"""
+        field = "lnInvoicePaymentStatusByPaymentRequest" + newer
+        await live.subscribe(f"subscription($p: LnPaymentRequest!) {{ {field} errors {{ code }} }} }}", "newer",
+                             p=invoice["paymentRequest"])  # fmt: skip
+        told = (await data(live, "newer"))["lnInvoicePaymentStatusByPaymentRequest"]
+        assert told.pop("errors") == []
+    asked = await world.ask(f"query($p: LnPaymentRequest!) {{ {field} }} }}", p=invoice["paymentRequest"])
+    assert told == asked["lnInvoicePaymentStatusByPaymentRequest"] == {
+        "status": "PAID", "paymentHash": invoice["paymentHash"], "paymentRequest": invoice["paymentRequest"],
+        "paymentPreimage": paid["preimage"],
+    }  # fmt: skip
 
 
 async def test_an_invoice_that_expires_while_watched(world: World) -> None:
