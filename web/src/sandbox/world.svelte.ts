@@ -8,8 +8,10 @@ export interface Fault { provider: string; call: string; action: string; seconds
 export interface Chain { height: number; mempool: { txid: string; vsize: number; feeSats: number; at: number }[] }
 /** `onchain`: null when the node does not answer; missing where the sandbox has no chain. */
 export interface Mail extends Sms { subject: string }
+/** `url`: where a bank's endpoint of any name may point. */
+export interface Hooks { url: string; came: { name: string; id: string; eventType: string; at: string }[] }
 export interface Feed { feed: string; kind: "price" | "rates"; state: string }
-export interface State { usdPerBtc: string; feeds: Feed[]; feedStates: string[]; onchain?: Chain | null; sms: Sms[]; mail: Mail[]; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
+export interface State { usdPerBtc: string; feeds: Feed[]; feedStates: string[]; onchain?: Chain | null; sms: Sms[]; mail: Mail[]; hooks?: Hooks; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
 
 const EVERY_MS = 1500;
 

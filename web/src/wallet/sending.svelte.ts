@@ -63,6 +63,8 @@ class Sending {
     const read = readDestination(input, { network: bank.network, domain: bank.domain }, bank.now);
     if (read.kind === "wrong") return `to.${read.why}`;
     this.reset();
+    // Whoever keeps dollars only pays with them.
+    if (!bank.wallet("BTC")?.balance && bank.wallet("USD")?.balance) this.asset = "USD";
     if (read.kind === "user") {
       if (read.username === bank.person?.username) return "to.self";
       try {
