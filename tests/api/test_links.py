@@ -124,6 +124,15 @@ async def test_what_a_wallet_gets_wrong(world: World) -> None:
     assert (await get(world, "/lnurlp/amina", amount="x"))["status"] == "ERROR"
 
 
+async def test_a_phone_number_is_a_name(world: World) -> None:
+    person = await world.person()
+    asked = await get(world, f"/.well-known/lnurlp/{person.phone}")
+    assert f'"{person.phone}@' in asked["metadata"], asked
+    made = await get(world, urlsplit(asked["callback"]).path, amount="5000")
+    assert bolt11.decode(made["pr"]).description_hash == hashlib.sha256(asked["metadata"].encode()).digest()
+    assert (await get(world, "/.well-known/lnurlp/+254799999999"))["status"] == "ERROR"
+
+
 async def test_api_07_a_host_that_is_not_ours_is_not_repeated(world: World) -> None:
     await named(await world.person(), "amina")
     asked = await world.http.get("/lnurlp/amina", headers={"host": "evil.example", "x-forwarded-host": "evil.example"})
@@ -278,7 +287,7 @@ async def outside_invoice(world: World, sats: int | None) -> str:
 
 
 async def test_taking_money_by_a_link(world: World) -> None:
-    """The whole way, with what does not fit, and one use for one invoice."""
+    """The whole way; LNU-02: what does not fit takes nothing; one use for one invoice."""
     giver = await world.rich(sats=20_000)
     made = await link(giver, minSats=100, uses=2)
     assert lnurl.decode(made["lnurl"]) == made["url"] and made["qr"].startswith("<svg")

@@ -19,6 +19,7 @@ from hazina.kernel.http import NoAnswer
 log = structlog.get_logger("hazina.nostr")
 
 PUBLISH_S = 8.0
+CLOSE_S = 1.0
 MESSAGE_BYTES_MAX = 64 * 1024
 MESSAGES_MAX = 20
 """A relay may say other things first (a notice, a challenge); after so many it is given up."""
@@ -46,7 +47,14 @@ class NostrRelays:
         tls: ssl.SSLContext | None = self.outward.tls if secure else None
         made = await self.outward.dial(parts.hostname or "", port)
         async with websockets.connect(
-            relay, sock=made, ssl=tls, proxy=None, max_size=MESSAGE_BYTES_MAX, compression=None, open_timeout=None
+            relay,
+            sock=made,
+            ssl=tls,
+            proxy=None,
+            max_size=MESSAGE_BYTES_MAX,
+            compression=None,
+            open_timeout=None,
+            close_timeout=CLOSE_S,
         ) as wire:
             await wire.send(json.dumps(["EVENT", event]))
             for _ in range(MESSAGES_MAX):
