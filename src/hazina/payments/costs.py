@@ -121,7 +121,7 @@ class Parcel:
 
 
 def parcel(asked: Msats | Cents, payer: Asset, rate: Rate | None) -> Parcel:
-    """Raises AmountTooSmall for cents that bring no satoshi."""
+    """Raises AmountTooSmall for cents that bring no satoshi, AmountTooLarge for more than there are."""
     if payer is Asset.BTC:
         assert isinstance(asked, Msats) and rate is None
         return Parcel(asked.sats_floor, asked)
@@ -131,6 +131,7 @@ def parcel(asked: Msats | Cents, payer: Asset, rate: Rate | None) -> Parcel:
     sats = rate.msats_for_selling(asked).sats_floor
     if sats <= 0:
         raise AmountTooSmall()
+    positive(Msats.from_sats(sats))
     return Parcel(sats, asked, rate)
 
 

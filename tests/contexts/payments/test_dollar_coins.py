@@ -278,6 +278,8 @@ async def test_what_dollars_do_not_buy(priced: Coins, rich: Person) -> None:
         (wish(rich, Cents(400)), "DUST_AMOUNT"),
         (wish(rich, Msats.from_sats(4_999)), "DUST_AMOUNT"),
         (wish(rich, Cents(0)), "INVALID_AMOUNT"),
+        (wish(rich, Cents(10**13)), "AMOUNT_TOO_LARGE"),
+        (wish(rich, Msats.from_sats(10**13)), "LIMIT_EXCEEDED"),
         (wish(rich, Cents(DOLLARS)), "INSUFFICIENT_BALANCE"),
         (bitcoin, "WRONG_CURRENCY"),
     ):
