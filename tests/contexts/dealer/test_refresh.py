@@ -10,6 +10,8 @@ from tests.contexts.dealer.conftest import Feeds
 
 from hazina.dealer import Prices, PriceUnavailable
 from hazina.kernel.db import Database
+from hazina.ops.doctor import Verdict
+from hazina.ops.doctor import feeds as examined
 
 ALL = ("bitfinex", "bitstamp", "coinbase", "kraken", "okx")
 
@@ -107,8 +109,14 @@ async def test_two_silent_ones_are_not_waited_for(dealer: Prices, feeds: Feeds) 
 
 async def test_a_bank_with_one_feed_goes_by_it(db: Database, dealer: Prices) -> None:
     alone = Prices(db, dealer.clock, dealer.feeds[:1])
+    assert [(one.name, one.verdict) for one in await examined(alone)] == [
+        ("feed kraken", Verdict.WARN), ("price feeds", Verdict.WARN),
+    ], "never asked, and alone"  # fmt: skip
     news = await alone.refresh()
     assert news is not None and news.source == "kraken"
+    assert [(one.name, one.verdict) for one in await examined(alone)] == [
+        ("feeds", Verdict.WELL), ("price feeds", Verdict.WARN),
+    ]  # fmt: skip
 
 
 async def test_a_mistaken_unit_is_not_believed(db: Database, dealer: Prices, feeds: Feeds) -> None:
