@@ -238,6 +238,19 @@ async def test_an_address_of_this_bank_is_paid_inside(world: World, form: str) -
     assert nobody["status"] == "FAILURE"
 
 
+async def test_dollars_pay_to_addresses_too(world: World) -> None:
+    """The recipient gets what was said, to the satoshi; the dollars are changed on the way."""
+    payer, amina = await world.rich(cents=2_000), await named(await world.person(), "amina")
+    domain = urlsplit(world.bank.settings.origin).netloc
+    for to in (f"amina@{domain}", f"bob@{outside_of(world)}"):
+        wish = {"walletId": payer.wallets["USD"], "lnAddress": to, "amount": 1_000}
+        paid = (await payer.ask(PAY, input=wish))["lnAddressPaymentSend"]
+        assert paid["status"] == "SUCCESS", paid
+    assert (await amina.balances())["BTC"] == 1_000
+    left = await payer.balances()
+    assert left["BTC"] == 0 and 1_700 < left["USD"] < 1_900
+
+
 REFUSED = (
     ["wrong_amount", "wrong_hash", "foreign_url", "unknown_action", "foreign_chain", "reason", "no_json", "wrong_tag"]
 )  # fmt: skip

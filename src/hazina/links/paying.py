@@ -25,7 +25,7 @@ from hazina.links.common import Parts
 from hazina.links.errors import AmountOutOfRange, LnurlFailed, LnurlUnreadable
 from hazina.links.model import STRANGER_RATE, PayRequest, read_invoice, read_name, read_pay_request
 from hazina.links.ports import ServiceRefused, ServiceSilent
-from hazina.payments import KeyReused, SendInternal, SendInvoice, Sent
+from hazina.payments import KeyReused, NewInvoice, SendInternal, SendInvoice, Sent
 
 log = structlog.get_logger("hazina.links")
 
@@ -50,9 +50,9 @@ class PayTo:
 
 async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
     """Raises WalletUnknown, LnurlUnreadable, LnurlFailed, AmountOutOfRange, TooManyRequests, what payments raise."""
-    await parts.accounts.wallet_for(caller, order.wallet_id)
-    url = _read(order.text)
-    if (name := _own_name(parts, url)) is not None:
+    payer, url = await parts.accounts.wallet_for(caller, order.wallet_id), _read(order.text)
+    name = _own_name(parts, url)
+    if name is not None and payer.asset is Asset.BTC:
         return await _inside(parts, caller, order, name)
     waiting = f"again:{order.fingerprint()}"
     async with parts.db.reading() as tx:
@@ -61,7 +61,7 @@ async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
             given = await store.given(tx, caller.account_id, f"key:{order.key}", now)
         waits = given is None and (given := await store.given(tx, caller.account_id, waiting, now)) is not None
     if given is None:
-        given = await _ask(parts, caller, order, url)
+        given = await (_ask(parts, caller, order, url) if name is None else _ask_ourselves(parts, order, name))
     if order.key is not None:
         given = await _keep(parts, caller, f"key:{order.key}", given, KEPT)
     if given.fingerprint != order.fingerprint():
@@ -123,6 +123,13 @@ async def _inside(parts: Parts, caller: Caller, order: PayTo, name: str) -> Sent
     payee = await parts.accounts.default_wallet(read_name(name).whom, Asset.BTC)
     wanted = SendInternal(order.wallet_id, payee.id, order.amount, key=order.key)
     return await parts.payments.send_internal(caller, wanted)
+
+
+async def _ask_ourselves(parts: Parts, order: PayTo, name: str) -> store.Given:
+    """Dollars that pay satoshi inside the bank do so by an invoice: it says what the payee gets."""
+    payee = await parts.accounts.default_wallet(read_name(name).whom, Asset.BTC)
+    made = await parts.payments.create_invoice_for(NewInvoice(payee.id, order.amount))
+    return store.Given(order.fingerprint(), made.payment_request)
 
 
 async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str) -> store.Given:

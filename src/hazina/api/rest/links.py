@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import structlog
 from psycopg import OperationalError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -38,6 +39,8 @@ from hazina.kernel import lnurl
 from hazina.kernel.errors import InvalidInput, NotAuthenticated, Refusal
 from hazina.links import COMMENT_CHARS_MAX, PAYER_KINDS, Asked, NewWithdrawLink, WithdrawLink
 from hazina.payments import InvoiceUnknown
+
+log = structlog.get_logger("hazina.lnurl")
 
 WALLETS = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"])
 QUERY_MAX = 20_000
@@ -62,6 +65,9 @@ def wallets(bank: Bank, path: str, serve: Serve) -> Route:
             body = {"status": "ERROR", "reason": str(refusal)}
         except OperationalError:
             body = {"status": "ERROR", "reason": "Try again in a moment."}
+        except Exception:  # wallets hide every other form of answer from who pays
+            log.exception("lnurl", path=request.url.path)
+            body = {"status": "ERROR", "reason": "Something went wrong on our side."}
         return JSONResponse(body, headers={"cache-control": "no-store"})
 
     return Route(path, served, methods=["GET"], middleware=[WALLETS])
