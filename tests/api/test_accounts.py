@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import csv
 import io
@@ -85,6 +86,16 @@ async def test_payments_inside_make_mutual_contacts(world: World) -> None:
     assert found["me"]["contactByUsername"] == {"handle": name, "transactionsCount": 5}
     answer = await amina.post('{ me { contactByUsername(username: "nobody_at_all") { handle } } }')
     assert answer.json()["errors"][0]["code"] == "NOT_FOUND"
+
+
+async def test_every_payment_of_many_at_once_is_counted(world: World) -> None:
+    amina, baraka = await world.rich(1_000), await world.rich(1_000)
+    await named(amina, "amina")
+    await named(baraka, "baraka")
+    both = [give(payer, payee, 1) for payer, payee in ((amina, baraka), (baraka, amina)) * 12]
+    await asyncio.gather(*both)
+    for person in (amina, baraka):
+        assert [one["transactionsCount"] for one in await contacts(person)] == [24]
 
 
 async def test_contacts_are_written_down_and_renamed(world: World) -> None:
