@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from hazina import access, payments
+from hazina import access, accounts, payments
 from hazina.kernel.db import Database
 from hazina.kernel.events import FACT
 from hazina.kernel.ids import new_id, public_id
@@ -173,7 +173,8 @@ async def compare(url: str, owner_url: str, seconds: float, rounds: int) -> dict
     sessions = async_sessionmaker(engine)
     db = Database(url)
     await db.open()
-    books = Books(db, claims=(*access.CLAIMS, *payments.CLAIMS), effects=(*payments.EFFECTS, *access.EFFECTS, FACT))
+    effects = (*payments.EFFECTS, *access.EFFECTS, *accounts.EFFECTS, FACT)
+    books = Books(db, claims=(*access.CLAIMS, *payments.CLAIMS), effects=effects)
     await books.open()
     async with db.transaction() as tx:
         numbers = [await open_account(tx, Asset.BTC) for _ in range(CUSTOMERS)]
