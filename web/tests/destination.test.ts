@@ -35,7 +35,7 @@ test("what cannot be paid is told apart", () => {
   const wrong: Record<string, string> = {
     "": "empty", "a@b@bank.example": "address", "ämina@elsewhere.example": "address", "amina@elsewhere": "address", "https://example.com": "lnurl", "keyauth://example.com": "lnurl", "lnurl1": "broken", "lnurl1dp68gurn8ghj7ampd3kx2ar0veekzar0wd5xjtnrdakj7": "broken",
     "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": "network", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn": "network",
-    "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1e3": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=-1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?req-pop=x": "link", "bitcoin:nobody": "link", "bitcoin:": "link",
+    "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1e3": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=-1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?req-pop=x": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?amount=1&AMOUNT=1": "link", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq?label=a&label=b": "link", "bitcoin:nobody": "link", "bitcoin:": "link",
     "+254 712 345 678": "phone", "0712345678": "phone", "??": "unknown", "ab": "unknown", [DONATION.slice(0, 80)]: "broken",
   };
   for (const [text, why] of Object.entries(wrong)) assert.equal(kind(text), why, text);

@@ -59,8 +59,12 @@ function chain(address: string, network: string, sats: bigint | null, memo: stri
 // bitcoin:ADDRESS?amount=…&lightning=INVOICE (BIP 21, BIP 321): where there is a Lightning part that can be paid, it is
 // the one that we pay.
 function unified(line: string, bank: { network: string; domain: string }, now: number): Destination {
-  const [address = "", text = ""] = line.slice("bitcoin:".length).split("?", 2);
-  const query = new Map([...new URLSearchParams(text.replaceAll("+", "%2B"))].map(([key, value]) => [key.toLowerCase(), value]));
+  const [address = "", text = ""] = line.slice("bitcoin:".length).replace(/^\/\//, "").split("?", 2);
+  const pairs = [...new URLSearchParams(text.replaceAll("+", "%2B"))].map(([key, value]) => [key.toLowerCase(), value] as const);
+  const query = new Map(pairs);
+  // BIP 321, and the bank's own rule: an amount that stands twice is none, and what is required has to be understood.
+  const twice = ["amount", "label", "message"].some((once) => pairs.filter(([key]) => key === once).length > 1);
+  if (twice || [...query.keys()].some((key) => key.startsWith("req-"))) return { kind: "wrong", why: "link" };
   const invoice = query.get("lightning");
   if (invoice) {
     const read = readDestination(invoice, bank, now);
@@ -68,7 +72,7 @@ function unified(line: string, bank: { network: string; domain: string }, now: n
   }
   const asked = query.get("amount");
   const sats = asked === undefined ? null : satsOf(asked);
-  if (sats === undefined || [...query.keys()].some((key) => key.startsWith("req-")) || !CHAIN.test(address)) return { kind: "wrong", why: "link" };
+  if (sats === undefined || !CHAIN.test(address)) return { kind: "wrong", why: "link" };
   return chain(address, bank.network, sats, query.get("message") ?? query.get("label") ?? "");
 }
 
