@@ -22,6 +22,14 @@ async def test_the_page_is_the_outside_world(people: People, funded: Person) -> 
     message = page.get_by_role("log").get_by_role("listitem").filter(has_text=new.phone)
     await expect(message.locator("code")).to_have_text(re.compile(r"^\d{6}$"))
 
+    # A webhook that came, from whomever.
+    await page.request.post(f"{person.bank.url}/sandbox/api/hooks", data={"name": "shop", "answers": []})
+    sent = {"headers": {"webhook-id": "msg_1"}, "data": {"eventType": "receive.lightning"}}
+    state = await (await page.request.get(f"{person.bank.url}/sandbox/api/state")).json()
+    await page.request.post(f"{state['hooks']['url']}/shop", **sent)
+    hooks = page.get_by_role("region", name="Webhooks that came")
+    await expect(hooks.get_by_role("listitem")).to_contain_text("receive.lightning")
+
     # A request of the stranger, paid from the wallet.
     await page.get_by_label("Amount in sats", exact=True).fill("1500")
     await page.get_by_label("Note").fill("Kahawa")

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from hazina.kernel import bolt11
 from hazina.kernel.bolt11 import AMOUNT_MSAT_MAX, DESCRIPTION_BYTES_MAX, Bolt11Error
-from hazina.sandbox import exchange, faults, smtp
+from hazina.sandbox import exchange, faults, receiver, smtp
 from hazina.sandbox.invoices import Invoice, Refused
 from hazina.sandbox.network import ALIASES, BANK, BANKS, CHAIN, MSAT_PER_BTC, OUTSIDE, WALLETS, new_secret
 from hazina.sandbox.payments import Duplicate, Payment
@@ -298,6 +298,7 @@ async def everywhere(world: World, request: Request) -> dict[str, Any]:
         "feeds": exchange.feeds(world),
         "feedStates": exchange.STATES,
         "sms": await sms(world, request),
+        "hooks": receiver.newest(world, str(request.base_url)),
         "mail": await mail(world, request),
         "faults": await get_faults(world, request),
         "faultCalls": {provider: [*calls, faults.ANY] for provider, calls in faults.CALLS.items()},

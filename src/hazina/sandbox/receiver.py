@@ -24,6 +24,7 @@ from hazina.sandbox.world import World
 ANSWERS_MAX = 100
 NAME_CHARS_MAX = 60
 SHOWN_MAX = 500
+PAGE_MAX = 12
 KEPT_MAX = 5_000
 CHUNK = b"x" * 65_536
 HANG_S = 600.0
@@ -83,6 +84,27 @@ async def shown(world: World, request: Request) -> Any:
         {"name": row["name"], "headers": json.loads(row["headers"]), "body": row["body"], "at": row["at"]}
         for row in rows
     ]
+
+
+def newest(world: World, base_url: str) -> dict[str, Any]:
+    """For the page: what came last, oldest first, and where a bank's endpoint may point."""
+    rows = world.store.rows("SELECT * FROM (SELECT * FROM hooks ORDER BY id DESC LIMIT ?) ORDER BY id", PAGE_MAX)
+    came = [
+        {"name": row["name"], "id": _header(row["headers"]), "eventType": _event(row["body"]), "at": row["at"]}
+        for row in rows
+    ]
+    return {"url": f"{base_url.rstrip('/')}/hooks", "came": came}
+
+
+def _header(headers: str) -> str:
+    return str(json.loads(headers).get("webhook-id", ""))
+
+
+def _event(body: str) -> str:
+    try:
+        return str(json.loads(body)["eventType"])[:60]
+    except (ValueError, KeyError, TypeError):
+        return "?"
 
 
 async def script(world: World, request: Request) -> Any:
