@@ -4,6 +4,7 @@ what it began happens once, or not at all and then once."""
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from subprocess import Popen
 
 import pytest
@@ -110,6 +111,26 @@ async def test_killed_while_what_a_dollar_invoice_holds_is_taken(whole: Whole, m
     await whole.outside_pays(second.payment_request)
     await whole.fault("invoice.settle", "drop_reply", times=1)
     await becomes(anna, Has(0, 750))
+    third = await whole.bank.payments.create_invoice(anna.caller, NewInvoice(anna.usd.id))
+    body = {"paymentRequest": third.payment_request, "amountMsat": 5_000_000}
+    (await whole.sandbox.post("/sandbox/api/lightning/payments", json=body)).raise_for_status()
+    await refreshed(whole)
+    await machine.killed_at("ledger.entry", "decide_held")
+    whole.clock.shift += timedelta(minutes=1)  # it is taken, and there is no price to buy dollars at: it stays bitcoin
+    await becomes(anna, Has(5_000_000, 750))
+
+
+async def test_dollars_that_were_never_sent_come_back_as_dollars(whole: Whole, machine: Machine) -> None:
+    """Killed before the node heard of it, and nobody came in the five minutes for which the rate was good."""
+    anna = await with_dollars(whole)
+    await refreshed(whole)
+    before, bolt11 = await has(anna), await whole.invoice(3_000)
+    await machine.killed_at("payment", (anna.caller, SendInvoice(anna.usd.id, bolt11)), when="new.state = 1")
+    assert (await has(anna)).held_cents > 0
+    whole.clock.shift += timedelta(minutes=6)
+    await becomes(anna, before)
+    async with whole.bank.db.reading() as tx:
+        assert await tx.value("select reason from payment where kind = 3") == "expired"
 
 
 async def test_killed_while_a_payment_in_dollars_ends(whole: Whole, machine: Machine) -> None:
