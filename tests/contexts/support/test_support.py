@@ -30,7 +30,7 @@ from hazina.support import (
 async def support(whole: Whole) -> AsyncIterator[Support]:
     url = f"{whole.bank.settings.sandbox_url}/openai/v1"
     assistant = Chat(SupportChat(base_url=url, model=MODEL, key=SecretStr(KEY)))
-    yield replace(whole.bank.support, assistant=assistant, policy=Policy(answer_s=1.5))
+    yield replace(whole.bank.support, assistant=assistant)
     await assistant.close()
 
 
@@ -69,12 +69,12 @@ async def test_a_thread_begins_is_answered_and_begins_anew(whole: Whole, support
 async def test_what_is_written_is_kept_when_nobody_answers(whole: Whole, support: Support) -> None:
     amina = await whole.person()
     await fault(whole, "hang")
+    hasty = replace(support, policy=Policy(answer_s=0.5))
     with pytest.raises(SupportChatSilent):
-        await support.write(amina.caller, "Hello")
+        await hasty.write(amina.caller, "Hello")
     (await whole.sandbox.delete("/sandbox/api/faults")).raise_for_status()
     await fault(whole, "error", times=1)  # passes by itself
-    patient = replace(support, policy=Policy(answer_s=20))
-    said = await patient.write(amina.caller, "Still there?")
+    said = await support.write(amina.caller, "Still there?")
     assert [one.text for one in said] == ["Hello", "Still there?", "You said: Still there?"]
     await fault(whole, "empty")
     with pytest.raises(SupportChatSilent):
