@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.api.conftest import Json, Person, World
 from tests.api.test_live import bearer, data
-from tests.api.test_money import SATS, send
+from tests.api.test_money import PAY, SATS, send
 
 from hazina.api.graphql.context import Context
 from hazina.api.graphql.documents import Documents
@@ -30,7 +30,7 @@ ESTIMATE = """query($a: Float!, $c: DisplayCurrency!) { currencyConversionEstima
 CHOOSE = """mutation($c: DisplayCurrency!) { accountUpdateDisplayCurrency(input: { currency: $c }) {
     errors { message code } account { id displayCurrency realtimePrice { denominatorCurrency } } } }"""
 LINES = """{ me { defaultAccount { transactions(first: 10) { edges { node { id direction settlementAmount
-    settlementDisplayAmount settlementDisplayCurrency settlementDisplayFee
+    settlementFee settlementDisplayAmount settlementDisplayCurrency settlementDisplayFee
     settlementPrice { base offset currencyUnit formattedAmount } } } } } } }"""
 SHILLINGS = Decimal("129.2")
 
@@ -127,7 +127,7 @@ async def test_trap_22_a_chart_is_of_bitcoins_and_the_price_of_satoshi(priced: W
 
 async def test_usd_06_both_sides_see_their_own_currency_at_the_rate_of_settlement(priced: World) -> None:
     """USD-06: what is displayed is worked out once, from the amount itself, and never again."""
-    amina, juma = await priced.rich(sats=5_000), await priced.person()
+    amina, juma = await priced.rich(sats=9_000), await priced.person()
     chosen = await choose(amina, "KES")
     assert chosen["errors"] == []
     assert chosen["account"]["displayCurrency"] == chosen["account"]["realtimePrice"]["denominatorCurrency"] == "KES"
@@ -141,6 +141,15 @@ async def test_usd_06_both_sides_see_their_own_currency_at_the_rate_of_settlemen
     assert mine[0]["settlementPrice"]["offset"] == 12
     assert (theirs[0]["settlementDisplayAmount"], theirs[0]["settlementDisplayCurrency"]) == ("2312", "UGX")
     assert mine[1]["settlementDisplayCurrency"] == "USD", "older lines keep theirs"
+
+    there = await priced.outside("lightning/invoices", {"amountMsat": 2_000_000, "memo": "shop"})
+    paid = await send(amina, PAY, walletId=amina.wallets["BTC"], paymentRequest=there["paymentRequest"])
+    assert paid["status"] == "SUCCESS"
+    mine = await lines(amina)
+    assert (mine[0]["settlementDisplayCurrency"], mine[0]["direction"]) == ("KES", "SEND")
+    for shown, sats in (("settlementDisplayAmount", "settlementAmount"), ("settlementDisplayFee", "settlementFee")):
+        exact = mine[0][sats] * Decimal("8.2688") / 100
+        assert abs(Decimal(mine[0][shown]) - exact) <= Decimal("0.005"), shown
 
     await at_price(priced, 90_000)
     await choose(amina, "USD")
