@@ -226,7 +226,9 @@ async def test_a_dollar_wallet_on_chain(chained: Chained) -> None:
         await chained.seen(amina, address, "USD")
         (waiting,) = (await chained.wallet(amina, address, "USD"))["pendingIncomingTransactions"]
         assert (waiting["settlementCurrency"], waiting["settlementFee"]) == ("USD", round(2_500 * price / 10**8))
-        assert (await update(live))["transaction"]["settlementAmount"] == waiting["settlementAmount"]
+        told = await update(live)
+        assert told["transaction"]["settlementAmount"] == waiting["settlementAmount"] and told["usdPerSat"] > 0
+        assert abs(told["amount"] - 600_000) < 2_000, "satoshi, by its name"
         await chained.priced()
         await chained.mine(2)
         cents = 600_000 * price * 9_990 // 10**12

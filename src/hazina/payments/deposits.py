@@ -50,7 +50,8 @@ async def pending(
     """What is on its way to the caller's wallets (None: all), as lines that are in no statement yet."""
     async with parts.db.reading() as tx:
         found = await store_onchain.pending_deposits(tx, caller.account_id, wallet_ids, paid_to)
-    return [pending_line(one) for one in found]
+    price = await parts.prices.latest() if found else None
+    return [pending_line(one, price) for one in found]
 
 
 async def confirmations(parts: Parts, line: Line) -> tuple[int, int] | None:
@@ -65,15 +66,16 @@ async def confirmations(parts: Parts, line: Line) -> tuple[int, int] | None:
     return None
 
 
-def pending_line(deposit: Deposit) -> Line:
-    """A deposit that waits, in the shape of the line that it will be. It has another id then, as with Blink."""
+def pending_line(deposit: Deposit, price: Price | None) -> Line:
+    """A deposit that waits, in the shape of the line that it will be, at the price of now. It has another id then, as
+    with Blink."""
     assert deposit.account_id is not None and deposit.wallet_id is not None
     return Line(
         id=deposit.id, payment_id=deposit.id, account_id=deposit.account_id, wallet_id=deposit.wallet_id,
         asset=deposit.asset, direction=Direction.RECEIVE, amount=deposit.credit_shown.n,
         fee=deposit.fee_shown.n, status=LineStatus.PENDING, initiation=Via.ONCHAIN,
         settlement=Via.ONCHAIN, counterparty_wallet_id=None, counterparty_username=None, payment_hash=None,
-        payment_request=None, preimage=None, memo=None, external_id=None, price=None,
+        payment_request=None, preimage=None, memo=None, external_id=None, price=price,
         display_currency=deposit.display_currency or "USD", created_at=deposit.seen_at, address=deposit.address,
         txid=deposit.txid, vout=deposit.vout,
     )  # fmt: skip

@@ -133,7 +133,7 @@ class Payments:
         """For listeners that were told of one."""
         async with self.parts.db.reading() as tx:
             found = await store_onchain.pending_deposit(tx, account_id, deposit_id)
-        return deposits.pending_line(found) if found else None
+        return deposits.pending_line(found, await self.parts.prices.latest()) if found else None
 
     async def create_invoice(self, caller: Caller, wish: NewInvoice) -> Invoice:
         return await receiving.create_invoice(self.parts, caller, wish)
