@@ -3,8 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.contexts.links.conftest import machine
+from tests.contexts.payments.conftest import workers
 from tests.contexts.whole import Person, Whole
 
+__all__ = ["machine", "workers"]
 IP = "192.0.2.7"
 
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
-from tests.contexts.killing import killed_at
 from tests.contexts.learn.conftest import pupil
+from tests.contexts.payments.machine import Machine
 from tests.contexts.whole import Person, Whole
 
 from hazina.adapters.proxycheck import ProxyCheck
@@ -35,7 +34,6 @@ from hazina.learn import (
     quizzes,
 )
 from hazina.learn.model import PER_IP, PER_PHONE, Policy, may_be_rewarded
-from hazina.settings import Settings
 
 FIRST, LAST_OF_FIRST, SECOND = SECTIONS[0][1][0], SECTIONS[0][1][-1], SECTIONS[1][1][0]
 
@@ -175,18 +173,17 @@ async def test_an_address_that_cannot_be_looked_up_is_not_rewarded(
 
 
 async def test_killed_between_claim_and_payment_and_between_payment_and_mark(
-    whole: Whole, funder: Person, outside: Settings, program_url: str, owner_url: str
+    whole: Whole, funder: Person, machine: Machine
 ) -> None:
-    settings = outside.model_copy(update={"database_url": SecretStr(program_url)})
     baraka, learn = await pupil(whole), whole.bank.learn
-    await killed_at(settings, owner_url, ("claim quiz", baraka.caller, FIRST), "line")
+    await machine.killed_at("line", ("learn", "claim", (baraka.caller, FIRST)))
     assert (await baraka.sats())[0] == 0 and await learn.counted() == {State.PAYING: 1}
     with pytest.raises(QuizAlreadyClaimed):
         await learn.claim(baraka.caller, FIRST)
     whole.clock.shift += timedelta(minutes=2)
     async with whole.bank.db.transaction() as tx:  # the worker keeps the machine's time
         await tx.execute("update quiz_claim set at = at - interval '2 minutes'")
-    await killed_at(settings, owner_url, ("settle quizzes",), "quiz_claim", "new.state = 2")
+    await machine.killed_at("quiz_claim", ("learn", "settle", ()), "new.state = 2")
     assert (await baraka.sats())[0] == 1 and await learn.counted() == {State.PAYING: 1}
     assert await learn.settle() == 1
     assert (await baraka.sats(), await funder.sats()) == ((1, 0), (999, 0))

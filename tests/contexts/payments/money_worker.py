@@ -1,8 +1,8 @@
 """Processes that may be killed: each does one thing that moves money, then ends.
 
 Reads from its standard input, one after the other, pickled: the bank's settings, and a customer and an order, or the
-name of a background verb of payments, or ``hedge``. For each it forks, so that the program is loaded once, and prints the number of
-the new process.
+name of a background verb of payments, or ``hedge``, or a context above payments with one of its verbs. For each it
+forks, so that the program is loaded once, and prints the number of the new process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hazina.access import Caller
 from hazina.payments import SendInternal, SendInvoice, SendOnchain
 from hazina.settings import Settings
 
-LinkWish = tuple[Literal["links"], str, tuple[Any, ...]]  # a verb of links, and what it takes
+LinkWish = tuple[Literal["links", "webhooks", "learn"], str, tuple[Any, ...]]  # a verb, and what it takes
 Wish = str | tuple[Caller, SendOnchain | SendInternal | SendInvoice] | LinkWish
 
 
@@ -30,8 +30,8 @@ async def work(settings: Settings, wish: Wish) -> None:
         if isinstance(wish, str):
             await (bank.hedge.round() if wish == "hedge" else getattr(bank.payments, wish)())
             return
-        if wish[0] == "links":
-            await getattr(bank.links, wish[1])(*wish[2])
+        if isinstance(wish[0], str):
+            await getattr(getattr(bank, wish[0]), wish[1])(*wish[2])
             return
         caller, order = wish
         if isinstance(order, SendOnchain):

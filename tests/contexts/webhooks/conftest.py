@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.contexts.payments.conftest import anna, coins
+from tests.contexts.links.conftest import machine
+from tests.contexts.payments.conftest import anna, coins, workers
 from tests.contexts.whole import Person, Whole
 
 from hazina.webhooks import Endpoint
 
-__all__ = ["anna", "coins"]
+__all__ = ["anna", "coins", "machine", "workers"]
 
 
 @dataclass(frozen=True, slots=True)

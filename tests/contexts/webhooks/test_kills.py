@@ -3,25 +3,21 @@ id."""
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-from tests.contexts.killing import killed_at
+from tests.contexts.payments.machine import Machine
 from tests.contexts.webhooks.conftest import Hooks
 from tests.contexts.whole import Person
 
-from hazina.settings import Settings
-
 
 async def test_whk_02_killed_while_storing_and_between_the_call_and_the_mark(
-    hooks: Hooks, amina: Person, baraka: Person, outside: Settings, program_url: str, owner_url: str
+    hooks: Hooks, amina: Person, baraka: Person, machine: Machine
 ) -> None:
-    settings = outside.model_copy(update={"database_url": SecretStr(program_url)})
     await hooks.listen(baraka, "killed")
     await amina.fund(5_000)
     await amina.give(baraka, 100)
-    await killed_at(settings, owner_url, ("follow webhooks",), "webhook_delivery")
+    await machine.killed_at("webhook_delivery", ("webhooks", "follow", ()))
     await hooks.take(1)
     assert await hooks.follow() == 0
-    await killed_at(settings, owner_url, ("deliver webhooks",), "webhook_try")
+    await machine.killed_at("webhook_try", ("webhooks", "deliver", ()))
     assert len(await hooks.ids("killed")) == 1
     await hooks.send()  # somebody else may still be calling it
     assert len(await hooks.ids("killed")) == 1
