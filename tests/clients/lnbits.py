@@ -87,7 +87,8 @@ async def running(folder: Path, bank_port: int, token: str) -> AsyncIterator[Lnb
     log = folder / "lnbits.log"
     place = Path(os.environ["HAZINA_LNBITS"])
     packages = next(place.glob("lib/python*/site-packages"))
-    served: list[str | Path] = [place / "bin" / "python", "-m", "uvicorn", "lnbits.__main__:app"]  # its own starter leaves orphans
+    # Its own starter starts another process, which would outlive us.
+    served: list[str | Path] = [place / "bin" / "python", "-m", "uvicorn", "lnbits.__main__:app"]
     with log.open("ab") as words:
         process = child.spawn(
             [*served, "--host", "127.0.0.1", "--port", str(port)],

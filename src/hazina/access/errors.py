@@ -22,25 +22,25 @@ class InvalidIdempotencyKey(Refusal):
 
 
 class InvalidKeyName(Refusal):
-    code = "INVALID_KEY_NAME"
+    code = "INVALID_API_KEY_NAME"
     kind = Kind.INVALID
     message = "A key has a name of 1 to 100 printable characters."
 
 
 class InvalidKeyLife(Refusal):
-    code = "INVALID_KEY_LIFE"
+    code = "INVALID_API_KEY_LIFE"
     kind = Kind.INVALID
     message = "A key lives for 1 to 3650 days, or until it is revoked."
 
 
 class InvalidKeyCap(Refusal):
-    code = "INVALID_KEY_CAP"
+    code = "INVALID_API_KEY_CAP"
     kind = Kind.INVALID
     message = "Invalid limit amount: a limit is a positive number of satoshi."
 
 
 class KeyUnknown(Refusal):
-    code = "KEY_UNKNOWN"
+    code = "API_KEY_UNKNOWN"
     kind = Kind.MISSING
     blink = "NOT_FOUND"
     message = "API key not found"
