@@ -70,6 +70,11 @@ def test_every_code_is_raised_or_its_absence_has_a_reason() -> None:
     assert raised == occur | ours, "docs/errors.md tells what is raised"
 
 
+def test_no_two_refusals_share_a_code_of_ours() -> None:
+    own = [one.__dict__["code"] for one in _all_refusals() if "code" in one.__dict__]
+    assert sorted(own) == sorted(set(own))
+
+
 def test_every_code_that_is_raised_has_a_test() -> None:
     texts = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if path.name != "contract.py"]
     by_code: dict[str, list[str]] = {code: [f'"{code}"'] for code in _documented()[0]}
