@@ -75,6 +75,7 @@ async def test_what_no_invoice_is_made_for(world: World) -> None:
         {"amount": 0}, {"amount": -1}, {"amount": 10**13 + 1}, {"amount": 5, "descriptionHash": "AB" * 32},
         {"amount": 5, "descriptionHash": "ab" * 31}, {"amount": 5, "webhookUrl": "ftp://shop.example/paid"},
         {"amount": 5, "webhookUrl": " https://shop.example"}, {"amount": 5, "externalId": "Upper"},
+        {"amount": 5, "webhookUrl": "https://10.0.0.1/paid"},
         {"amount": 5, "webhookUrl": "https://shop.example/" + "a" * 2_048}, {"amount": 5, "memo": "é" * 320},
     ]  # fmt: skip
     for more in bad:

@@ -124,10 +124,7 @@ class Webhooks:
         """Raises NoCallbacks, EndpointUrlRefused, TooManyEndpoints."""
         if (await self.accounts.account(caller.account_id)).level is Level.ZERO:
             raise NoCallbacks
-        try:
-            self.outward.check(url)
-        except NoAnswer as why:
-            raise EndpointUrlRefused(f"The address cannot be called: {why}.") from None
+        self.check(url)
         endpoint_id, now = public_id(), self.clock.now()
         sealed = self.office.keys.seal(_about(endpoint_id), new_secret().encode())
         async with self.db.transaction() as tx:
@@ -136,6 +133,13 @@ class Webhooks:
                 raise TooManyEndpoints
             await store.add(tx, endpoint_id, caller.account_id, url, sealed, now)
         return Endpoint(endpoint_id, caller.account_id, url, now, None, None, None, None, 0)
+
+    def check(self, url: str) -> None:
+        """Raises EndpointUrlRefused for an address that will not be called, as far as that shows before it is."""
+        try:
+            self.outward.check(url)
+        except NoAnswer as why:
+            raise EndpointUrlRefused(f"The address cannot be called: {why}.") from None
 
     async def delete(self, caller: Caller, endpoint_id: UUID) -> None:
         """With its log, and what waits. Raises EndpointUnknown."""

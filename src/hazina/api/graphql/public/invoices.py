@@ -72,6 +72,8 @@ async def _create_for(context: Context, order: dict[str, Any], amount: Sum, asse
     recipient = (await bank.accounts.holders(order["recipientWalletId"])).get(order["recipientWalletId"])
     if recipient is None:
         raise WalletUnknown()
+    if (url := order.get("webhookUrl")) is not None:
+        bank.webhooks.check(url)
     stranger = [(STRANGER_RATE, ip_keys(context.ip)[0])] if context.caller is None and context.ip else []
     await _within(bank, (RECIPIENT_RATE, str(recipient.account.id)), *stranger)
     wanted = NewInvoice(
