@@ -227,7 +227,8 @@ def test_usd_05_one_satoshi_and_one_cent_to_and_fro() -> None:
 def test_a_payment_in_dollars_costs_its_amount_a_share_of_the_reserve_and_the_banks_fee(
     at: Rate, msat: int, fee_msat: int, bank_fee: int
 ) -> None:
-    """Never more than was set aside, whatever the route took; and each asset's legs take and give the same."""
+    """AMT-08: its parts sum to what it costs, never more than was set aside, whatever the route took; and each asset's
+    legs take and give the same."""
     sold = sale(at, Msats(msat))
     reserve, route = route_reserve(sold, True, None, Payments())
     me = Party(new_id(), new_id(), 101, None, "USD")

@@ -14,7 +14,18 @@ from hazina.kernel.bolt11 import decode
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Asset, Cents, Msats
 from hazina.kernel.paging import Page
-from hazina.payments import Direction, Invoice, InvoiceState, Line, LineStatus, NewInvoice, SendInvoice, Sent
+from hazina.payments import (
+    Direction,
+    InsufficientBalance,
+    Invoice,
+    InvoiceState,
+    Line,
+    LineStatus,
+    NewInvoice,
+    SendInternal,
+    SendInvoice,
+    Sent,
+)
 
 
 async def asked(person: Person, amount: Msats | Cents | None, **more: object) -> Invoice:
@@ -231,7 +242,7 @@ async def test_a_payment_that_fails_at_once_gives_the_dollars_back(whole: Whole)
 async def test_trap_15_a_late_failure_is_refunded_in_sats_to_the_bitcoin_wallet(whole: Whole) -> None:
     anna = await with_dollars(whole)
     at = await rate(whole)
-    before = await has(anna)
+    before, limits = await has(anna), await whole.bank.accounts.limits(anna.caller)
     bolt11 = await whole.invoice(20_000, hold=True)
     assert (await pay(anna, bolt11)).status == "PENDING"
     cents = at.cents_to_sell(Msats.from_sats(20_000)).n
@@ -254,4 +265,48 @@ async def test_trap_15_a_late_failure_is_refunded_in_sats_to_the_bitcoin_wallet(
             {"h": decode(bolt11).payment_hash},
         )
     assert by_hash == [LineStatus.FAILURE]
+    assert await whole.bank.accounts.limits(anna.caller) == limits, (
+        "LED-11: it counts no more, and the refund never did"
+    )
     await proved(whole)
+
+
+async def test_amt_05_parts_of_a_satoshi_in_and_out(whole: Whole) -> None:
+    """What is not a whole satoshi goes to the rounding account: customers are credited less, and pay more. Of dollars
+    it is a whole cent either way."""
+    anna = await with_dollars(whole, sats=1_000)
+    at = await rate(whole)
+    for msat, credited in ((1, 0), (999, 0), (1_500, 1_000)):
+        before = await has(anna)
+        bill = await whole.bank.payments.create_invoice(anna.caller, NewInvoice(anna.btc.id))
+        await outside_pays(whole, bill.payment_request, amountMsat=msat)
+        await whole.bank.payments.sweep()
+        assert (await has(anna)).msat == before.msat + credited
+    for msat, paid in ((1, 1_000), (999, 1_000), (1_500, 2_000)):
+        before = await has(anna)
+        sent = await pay(anna, await whole.invoice(0, amountMsat=msat), dollars=False)
+        after = await has(anna)
+        assert sent.status == "SUCCESS" and sent.line is not None and before.msat - after.msat == -sent.line.amount
+        assert paid <= before.msat - after.msat and after.msat % 1_000 == 0
+        sent = await pay(anna, await whole.invoice(0, amountMsat=msat))
+        assert sent.line is not None and -sent.line.amount - sent.line.fee == at.cents_to_sell(Msats(msat)).n == 1
+    await proved(whole)
+
+
+async def test_amt_06_all_that_is_shown_can_be_sent_and_one_more_cannot(whole: Whole) -> None:
+    """A part of a satoshi is shown to nobody; what is missing is told exactly, in the payer's own unit."""
+    anna, ben = await with_dollars(whole, sats=100, cents=7), await whole.person()
+    own = await whole.bank.payments.create_invoice(ben.caller, NewInvoice(ben.btc.id, Msats(1_500)))
+    await pay(anna, own.payment_request, dollars=False)
+    assert await has(ben) == Has(1_500, 0)
+    for person, wallet, to, shown in (
+        (ben, ben.btc, anna.btc, Msats.from_sats(1)),
+        (anna, anna.usd, ben.usd, Cents(7)),
+    ):
+        more = type(shown)(shown.n + (1_000 if isinstance(shown, Msats) else 1))
+        with pytest.raises(InsufficientBalance) as refused:
+            await whole.bank.payments.send_internal(person.caller, SendInternal(wallet.id, to.id, more))
+        unit = 1_000 if isinstance(shown, Msats) else 1
+        assert (refused.value.facts["needed"], refused.value.facts["available"]) == (more.n // unit, shown.n // unit)
+        sent = await whole.bank.payments.send_internal(person.caller, SendInternal(wallet.id, to.id, shown))
+        assert sent.status == "SUCCESS"
