@@ -156,9 +156,10 @@ class Hedge:
     async def _note(self, standing: Standing, seen: Look | None, blind: str | None) -> None:
         now = self.clock.now()
         said = None if seen is None else _said(seen)
-        outside = seen is not None and not in_band(
-            seen.owed if standing.mode is Mode.ON else 0, seen.position.short, seen.instrument.lot, self.policy
-        )
+        outside = False
+        if seen is not None and standing.mode is not Mode.OFF:
+            owed = seen.owed if standing.mode is Mode.ON else 0
+            outside = not in_band(owed, seen.position.short, seen.instrument.lot, self.policy)
         async with self.db.transaction() as tx:
             await store.seen(tx, said, blind, now)
             if seen is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -104,6 +105,9 @@ async def test_switched_off_it_follows_and_orders_nothing(hedged: Hedging) -> No
     await hedged.post("/okx/funding", rate="0.0001")
     status = await hedged.rest()
     assert status.seen is not None and status.seen["shortCents"] == 1_000_000
+    hedged.whole.clock.shift += timedelta(minutes=6)
+    assert not (await hedged.status()).outside  # there is no band to be kept
+    hedged.whole.clock.shift = timedelta(0)
     assert await hedged.balance(BANK.HEDGE_FUNDING_BTC) > 0
     await hedged.agree()
 
@@ -169,6 +173,24 @@ async def test_a_part_that_is_filled_counts(hedged: Hedging) -> None:
     done = [one.done_cents for one in await hedged.moves() if one.kind is Kind.ORDER]
     assert done[1] == 500_000 and sum(done) == status.seen["shortCents"]
     await hedged.agree()
+
+
+async def test_out_of_its_band_for_too_long_somebody_is_told(hedging: Hedging) -> None:
+    """The watch tells (I10); switched off, there is nothing that it could be true of."""
+    await hedging.post("/okx/balance", fundingSats=0)
+    await hedging.owe(10_000)
+    await hedging.hedge.switch(Mode.ON, "test")
+    await hedging.rounds()
+    watch = hedging.whole.bank.watch
+    assert [one for one in await watch.look() if one.invariant == "I10"] == []
+    async with hedging.whole.bank.db.transaction() as tx:
+        await tx.execute("update hedge set outside_since = outside_since - interval '6 minutes'")
+    assert (await hedging.status()).outside
+    assert [one.check for one in await watch.look() if one.invariant == "I10"] == ["hedge-band"]
+    await hedging.hedge.switch(Mode.OFF, "test")
+    assert [one for one in await watch.look() if one.invariant == "I10"] == []
+    states = {one.invariant.name: one.state.value for one in (await watch.report()).standings}
+    assert states["I10"] == "not applicable"
 
 
 async def test_a_stuck_order_is_cancelled(hedged: Hedging) -> None:
