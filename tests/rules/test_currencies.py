@@ -64,7 +64,8 @@ def test_the_table() -> None:
 
 @given(amounts, prices, rates)
 def test_usd_06_an_amount_is_rounded_once(amount: Msats | Cents, price: Price, of: FiatRate) -> None:
-    """USD-06: the nearest minor unit of the exact value; nothing only for nothing."""
+    """USD-06: the nearest minor unit of the exact value; nothing only for nothing. AMT-07: whether a currency has no
+    digit, two or three."""
     in_dollars = (
         Fraction(amount.n * price.cents_per_btc, 10**13) if isinstance(amount, Msats) else Fraction(amount.n, 100)
     )
