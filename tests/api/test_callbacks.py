@@ -99,7 +99,7 @@ async def test_a_key_that_only_reads_sees_no_secret(world: World) -> None:
 async def test_quizzes_under_blinks_names(world: World) -> None:
     amina, funder = await world.person(), await world.rich(1_000)
     account = (await funder.ask("{ me { defaultAccount { id } } }"))["me"]["defaultAccount"]["id"]
-    await world.bank.learn.set_funder(UUID(account))
+    await world.bank.learn.funding.set(UUID(account))
     listed = """{ me { defaultAccount { ... on ConsumerAccount { quiz { id amount completed notBefore } } } } }"""
     quizzes = (await amina.ask(listed))["me"]["defaultAccount"]["quiz"]
     assert len(quizzes) == 121

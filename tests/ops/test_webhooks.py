@@ -52,6 +52,9 @@ async def test_webhooks_are_listed_replayed_and_rotated(db: Database, program_ur
     newest = keys.without(next(iter(keys.wrapping)))
     async with db.transaction() as tx:
         assert await Office(db, SystemClock(), newest).secret(tx, endpoint) == second
+    funder = [hazina("funder", *said, **place) for said in (("show",), ("set", "nobody"), ("remove",))]
+    assert [done.returncode for done in funder] == [0, 1, 0] and "Nobody pays" in funder[0].stdout
+    assert funder[1].stderr.startswith("hazina: ") and "Traceback" not in funder[1].stderr
     for wrong in (("log", str(uuid4())), ("replay", str(uuid4())), ("rotate", "none")):
         done = hazina("webhooks", *wrong, **place)
         assert done.returncode == 1 and done.stderr.startswith("hazina: ") and "Traceback" not in done.stderr

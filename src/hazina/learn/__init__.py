@@ -18,7 +18,7 @@ from hazina.learn.errors import (
 )
 from hazina.learn.model import GATE, QUIZZES, REWARD_SATS, SECTIONS, IpFacts, Policy, Quiz, State, memo_shown, quizzes
 from hazina.learn.ports import IpLookup, IpUnknown
-from hazina.learn.service import Funder, Learn
+from hazina.learn.service import Funder, Funding, Learn
 
 __all__ = [
     "GATE",
@@ -26,6 +26,7 @@ __all__ = [
     "REWARD_SATS",
     "SECTIONS",
     "Funder",
+    "Funding",
     "IpFacts",
     "IpLookup",
     "IpUnknown",

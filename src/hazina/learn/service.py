@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from hazina.access import ALL_SCOPES, Caller
-from hazina.accounts import Accounts
+from hazina.accounts import Accounts, RecipientUnknown, account_by_id, account_by_username, wallets_of
 from hazina.kernel import rates
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database
@@ -59,6 +59,42 @@ class Funder:
 
 
 @dataclass(frozen=True, slots=True)
+class Funding:
+    """Who pays, as operators see and set it: the bank need not run for it."""
+
+    db: Database
+    clock: Clock
+
+    async def funder(self) -> Funder | None:
+        async with self.db.reading() as tx:
+            account_id = await store.funder(tx)
+            account = None if account_id is None else await account_by_id(tx, account_id)
+            if account is None:
+                return None
+            wallet = next(one for one in await wallets_of(tx, account.id) if one.asset is Asset.BTC)
+            held = (await balances(tx, [wallet.ledger_account]))[wallet.ledger_account]
+        return Funder(account.id, account.username, Msats(max(held.available, 0)).sats_floor)
+
+    async def choose(self, username: str) -> None:
+        """Whose bitcoin wallet pays rewards from now on. Raises RecipientUnknown."""
+        async with self.db.transaction() as tx:
+            account = await account_by_username(tx, username.lower())
+            if account is None:
+                raise RecipientUnknown
+            await store.set_funder(tx, account.id, self.clock.now())
+
+    async def set(self, account_id: UUID | None) -> None:
+        """The same by its id; None: nobody's, and there are none."""
+        async with self.db.transaction() as tx:
+            await store.set_funder(tx, account_id, self.clock.now())
+
+    async def counted(self) -> dict[State, int]:
+        """Claims by state."""
+        async with self.db.reading() as tx:
+            return await store.counted(tx)
+
+
+@dataclass(frozen=True, slots=True)
 class Learn:
     """Quizzes that pay a satoshi each, once, from the funder's wallet."""
 
@@ -68,6 +104,10 @@ class Learn:
     payments: Payments
     ips: IpLookup | None = None  # None: nothing is asked about addresses
     policy: Policy = field(default_factory=Policy)
+
+    @property
+    def funding(self) -> Funding:
+        return Funding(self.db, self.clock)
 
     async def quizzes(self, account_id: UUID) -> list[Quiz]:
         async with self.db.reading() as tx:
@@ -119,7 +159,7 @@ class Learn:
 
     async def _able_funder(self) -> UUID:
         """Raises QuizFunderDepleted, also where there is none."""
-        found = await self.funder()
+        found = await self.funding.funder()
         if found is None or found.sats < REWARD_SATS:
             raise QuizFunderDepleted
         return found.account_id
@@ -165,26 +205,3 @@ class Learn:
             except Refusal as refusal:
                 log.info("quiz_reward_not_paid", quiz=claim.quiz_id, code=refusal.code)
         return paid
-
-    # --- operators ---
-
-    async def funder(self) -> Funder | None:
-        async with self.db.reading() as tx:
-            account_id = await store.funder(tx)
-        if account_id is None:
-            return None
-        account = await self.accounts.account(account_id)
-        wallet = next(one for one in await self.accounts.wallets(account_id) if one.asset is Asset.BTC)
-        async with self.db.reading() as tx:
-            held = (await balances(tx, [wallet.ledger_account]))[wallet.ledger_account]
-        return Funder(account_id, account.username, Msats(max(held.available, 0)).sats_floor)
-
-    async def set_funder(self, account_id: UUID | None) -> None:
-        """Whose bitcoin wallet pays rewards from now on; None: nobody's, and there are none."""
-        async with self.db.transaction() as tx:
-            await store.set_funder(tx, account_id, self.clock.now())
-
-    async def counted(self) -> dict[State, int]:
-        """Claims by state."""
-        async with self.db.reading() as tx:
-            return await store.counted(tx)

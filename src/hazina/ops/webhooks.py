@@ -10,8 +10,8 @@ from uuid import UUID
 from hazina.kernel.clock import SystemClock
 from hazina.kernel.db import Database
 from hazina.kernel.errors import Refusal
-from hazina.learn import Funder, Learn
-from hazina.ops import Trouble, keys, serve
+from hazina.learn import Funder, Funding, State
+from hazina.ops import Trouble, keys
 from hazina.ops.database import Place
 from hazina.ops.stopping import Say
 from hazina.settings import Settings
@@ -66,11 +66,15 @@ def _id(text: str) -> UUID:
 
 
 def _office(settings: Settings, place: Place, act: Callable[[Office], Awaitable[T]]) -> T:
+    return _with(place, lambda db: act(Office(db, SystemClock(), keys.known(settings))))
+
+
+def _with(place: Place, act: Callable[[Database], Awaitable[T]]) -> T:
     async def main() -> T:
         db = Database(place.url, size=1)
         await db.open()
         try:
-            return await act(Office(db, SystemClock(), keys.known(settings)))
+            return await act(db)
         except Refusal as refusal:
             raise Trouble(str(refusal)) from None
         finally:
@@ -82,54 +86,34 @@ def _office(settings: Settings, place: Place, act: Callable[[Office], Awaitable[
 # --- the funder ---
 
 
-def show_funder(settings: Settings, say: Say) -> None:
-    _funder(settings, lambda learn, _: learn.funder(), None, say)
-
-
-def set_funder(settings: Settings, name: str, say: Say) -> None:
-    """``name``: a customer's username or phone number.
-
-    :raises Trouble: there is no such customer.
-    """
-
-    async def act(learn: Learn, account_id: UUID | None) -> Funder | None:
-        await learn.set_funder(account_id)
-        return await learn.funder()
-
-    _funder(settings, act, name, say)
-
-
-def remove_funder(settings: Settings, say: Say) -> None:
-    async def act(learn: Learn, _: UUID | None) -> Funder | None:
-        await learn.set_funder(None)
-        return None
-
-    _funder(settings, act, None, say)
-
-
-def _funder(
-    settings: Settings,
-    act: Callable[[Learn, UUID | None], Awaitable[Funder | None]],
-    name: str | None,
-    say: Say,
-) -> None:
-    async def main() -> tuple[Funder | None, dict[str, int]]:
-        await bank.start()
-        try:
-            wallet = await bank.accounts.default_wallet(name, None) if name is not None else None
-            found = await act(bank.learn, wallet.account_id if wallet else None)
-            return found, {state.name.lower(): n for state, n in (await bank.learn.counted()).items()}
-        except Refusal as refusal:
-            raise Trouble(str(refusal)) from None
-        finally:
-            await bank.stop()
-
-    with serve.beside_others(settings) as (settings, place):
-        bank = serve.built(settings, place)
-        found, counted = asyncio.run(main())
+def show_funder(place: Place, say: Say) -> None:
+    """Who pays, what is left, and how many were paid."""
+    found, counted = _funding(place, _looked)
     if found is None:
         say("Nobody pays rewards: quizzes can be done, not claimed.")
     else:
         say(f"{found.username or found.account_id} pays rewards, and has {found.sats:,} sat.")
     for state, n in sorted(counted.items()):
-        say(f"{state:12}{n:>9,}")
+        say(f"{state.name.lower():12}{n:>9,}")
+
+
+async def _looked(funding: Funding) -> tuple[Funder | None, dict[State, int]]:
+    return await funding.funder(), await funding.counted()
+
+
+def set_funder(place: Place, name: str, say: Say) -> None:
+    """``name``: a customer's username.
+
+    :raises Trouble: there is no such customer.
+    """
+    _funding(place, lambda funding: funding.choose(name))
+    show_funder(place, say)
+
+
+def remove_funder(place: Place, say: Say) -> None:
+    _funding(place, lambda funding: funding.set(None))
+    show_funder(place, say)
+
+
+def _funding(place: Place, act: Callable[[Funding], Awaitable[T]]) -> T:
+    return _with(place, lambda db: act(Funding(db, SystemClock())))

@@ -34,19 +34,13 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _quiet(data: Path | None) -> Settings:
+@contextmanager
+def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
     from hazina.kernel import log
+    from hazina.ops import database
 
     settings = load(data=data).settings
     log.configure(level="error", style=settings.log_format)
-    return settings
-
-
-@contextmanager
-def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
-    from hazina.ops import database
-
-    settings = _quiet(data)
     with database.opened(settings) as place:
         database.must_be_migrated(place)
         yield settings, place
@@ -114,20 +108,20 @@ def show(data: Data = None) -> None:
     """
     from hazina.ops import webhooks
 
-    webhooks.show_funder(_quiet(data), _say)
+    with _opened(data) as (_, place):
+        webhooks.show_funder(place, _say)
 
 
 @funder_cli.command("set")
-def set_(
-    name: Annotated[str, typer.Argument(help="The customer's username or phone number.")], data: Data = None
-) -> None:
+def set_(name: Annotated[str, typer.Argument(help="The customer's username.")], data: Data = None) -> None:
     """Let a customer's bitcoin wallet pay the rewards of quizzes from now on.
 
     Example: `hazina funder set amina`
     """
     from hazina.ops import webhooks
 
-    webhooks.set_funder(_quiet(data), name, _say)
+    with _opened(data) as (_, place):
+        webhooks.set_funder(place, name, _say)
 
 
 @funder_cli.command("remove")
@@ -138,4 +132,5 @@ def remove(data: Data = None) -> None:
     """
     from hazina.ops import webhooks
 
-    webhooks.remove_funder(_quiet(data), _say)
+    with _opened(data) as (_, place):
+        webhooks.remove_funder(place, _say)

@@ -21,5 +21,5 @@ async def funder(whole: Whole) -> Person:
     """Pays the rewards."""
     found = await whole.person()
     await found.fund(1_000)
-    await whole.bank.learn.set_funder(found.caller.account_id)
+    await whole.bank.learn.funding.set(found.caller.account_id)
     return found

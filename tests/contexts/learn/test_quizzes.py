@@ -62,7 +62,7 @@ async def test_a_reward_is_paid_by_the_funder_once(whole: Whole, funder: Person)
     page = await whole.bank.payments.lines(baraka.caller, None, Page(first=5))
     assert [(memo_shown(line), line.memo_shown) for line in page.items] == [(FIRST, None)]
     assert [one.id for one in await learn.quizzes(baraka.caller.account_id) if one.completed] == [FIRST]
-    assert await learn.counted() == {State.PAID: 1}
+    assert await learn.funding.counted() == {State.PAID: 1}
     assert await learn.settle() == 0
 
 
@@ -91,7 +91,7 @@ async def test_without_a_funder_or_with_an_empty_one_it_may_be_claimed_later(who
     baraka, learn = await pupil(whole), whole.bank.learn
     poor = await whole.person()
     for account in (None, poor.caller.account_id):
-        await learn.set_funder(account)
+        await learn.funding.set(account)
         with pytest.raises(QuizFunderDepleted):
             await learn.claim(baraka.caller, FIRST)
     await poor.fund(1)
@@ -177,17 +177,17 @@ async def test_killed_between_claim_and_payment_and_between_payment_and_mark(
 ) -> None:
     baraka, learn = await pupil(whole), whole.bank.learn
     await machine.killed_at("line", ("learn", "claim", (baraka.caller, FIRST)))
-    assert (await baraka.sats())[0] == 0 and await learn.counted() == {State.PAYING: 1}
+    assert (await baraka.sats())[0] == 0 and await learn.funding.counted() == {State.PAYING: 1}
     with pytest.raises(QuizAlreadyClaimed):
         await learn.claim(baraka.caller, FIRST)
     whole.clock.shift += timedelta(minutes=2)
     async with whole.bank.db.transaction() as tx:  # the worker keeps the machine's time
         await tx.execute("update quiz_claim set at = at - interval '2 minutes'")
     await machine.killed_at("quiz_claim", ("learn", "settle", ()), "new.state = 2")
-    assert (await baraka.sats())[0] == 1 and await learn.counted() == {State.PAYING: 1}
+    assert (await baraka.sats())[0] == 1 and await learn.funding.counted() == {State.PAYING: 1}
     assert await learn.settle() == 1
     assert (await baraka.sats(), await funder.sats()) == ((1, 0), (999, 0))
-    assert await learn.counted() == {State.PAID: 1}
+    assert await learn.funding.counted() == {State.PAID: 1}
 
 
 async def test_what_nobody_could_pay_for_days_waits_for_an_operator(whole: Whole, funder: Person) -> None:
@@ -203,4 +203,4 @@ async def test_what_nobody_could_pay_for_days_waits_for_an_operator(whole: Whole
             },
         )  # fmt: skip
     assert await learn.settle() == 0
-    assert (await baraka.sats())[0] == 0 and await learn.counted() == {State.DOUBTFUL: 1}
+    assert (await baraka.sats())[0] == 0 and await learn.funding.counted() == {State.DOUBTFUL: 1}
