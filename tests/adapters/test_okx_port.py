@@ -232,8 +232,8 @@ async def test_coins_in_and_out(venue: Venue, there: There) -> None:
     await venue.withdraw(name, 1_000_000, "bcrt1qtest", 10_000)
     said = await venue.withdrawn(name)
     assert said is not None and said.stage is Stage.FAILED
-    for state, stage in (("pending", Stage.PENDING), ("failed", Stage.FAILED)):
-        await there.moods(transfers=state)
+    for mood, stage in (("pending", Stage.PENDING), ("failed", Stage.FAILED)):
+        await there.moods(transfers=mood)
         name = new_id()
         await venue.transfer(name, 1_000)
         said = await venue.transferred(name)

@@ -58,9 +58,9 @@ class Hedging:
     async def owe(self, dollars: int) -> None:
         """The customer has so many dollars for bitcoin."""
         more = dollars * 100 - await self.balance(self.customer)
-        pair = (BANK.DEALER_USD, self.customer) if more > 0 else (self.customer, BANK.DEALER_USD)
+        payer, payee = (BANK.DEALER_USD, self.customer) if more > 0 else (self.customer, BANK.DEALER_USD)
         if more:
-            await self.book(transfer(*pair, Cents(abs(more))))
+            await self.book(transfer(payer, payee, Cents(abs(more))))
 
     async def hot(self, sats: int) -> None:
         await self.book(transfer(BANK.ONCHAIN_BTC, BANK.OWN_BTC, Msats.from_sats(sats)))

@@ -161,7 +161,7 @@ async def test_two_workers_at_once_order_once(hedged: Hedging) -> None:
     await asyncio.gather(*(one.round() for one in (hedged.hedge, twin, hedged.hedge, twin)))
     await hedged.rest()
     there = await hedged.there()
-    assert (Decimal(there["contracts"]), len(there["orders"]), len(there["transfers"])) == (-200, 2, 2)
+    assert (int(Decimal(there["contracts"])), len(there["orders"]), len(there["transfers"])) == (-200, 2, 2)
     await hedged.agree()
 
 
