@@ -63,7 +63,8 @@ INVARIANTS = (
         " slice of accounts; all at night",
         (
             "payment-posted", "payment-ended-once", "payment-exchanged", "payment-charged", "fee-limit",
-            "payment-price", "line-agrees", "payment-has-lines", "posting-has-payment", "suspense", "hold-opened", "hold-ended", "hold-kept",
+            "payment-price", "line-agrees", "payment-has-lines", "posting-has-payment", "suspense", "hold-opened",
+            "hold-ended", "hold-kept",
         ), Rail.BANK,
     ),
     Invariant(

@@ -10,7 +10,7 @@ create table price_feed (
     asked_at timestamptz not null,
     good_at timestamptz,
     reason text) with (fillfactor = 50);
-comment on table price_feed is 'How each feed of prices and rates did when it was last asked; no reason: what it said was used';
+comment on table price_feed is 'How each feed did when it was last asked; no reason: what it said was used';
 
 create table candle (
     step int not null check (step in (3600, 86400)),
@@ -43,7 +43,8 @@ create function display_rate(wanted text) returns bigint language sql stable as 
 $$;
 
 alter table line add column display_rate bigint check (display_rate > 0);
-comment on column line.display_rate is 'Units of display_currency for one US dollar, times 10^9, when the line was made';
+comment on column line.display_rate is
+    'Units of display_currency for one US dollar, times 10^9, when the line was made';
 """
 
 DOWN = """

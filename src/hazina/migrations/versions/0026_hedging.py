@@ -13,7 +13,8 @@ values (20, 1, null), (21, 1, null), (22, 1, null), (23, 1, null), (24, 1, null)
 
 PAYER = """
 alter table chain_payout add column payer text;
-comment on column chain_payout.payer is 'A context of the bank that sends its own coins; null: a customer''s withdrawal';
+comment on column chain_payout.payer is
+    'A context of the bank that sends its own coins; null: a customer''s withdrawal';
 """
 
 # While the hedge is off, there is nothing that the invariant of the hedge could be true of.
@@ -94,7 +95,8 @@ create table hedge_coins (
     fee_sats bigint not null,
     move_id uuid
 );
-comment on table hedge_coins is 'Coins that came to the exchange or left it, as booked; what was there before is here too';
+comment on table hedge_coins is
+    'Coins that came to the exchange or left it, as booked; what was there before is here too';
 """
 
 
