@@ -81,8 +81,8 @@ async def test_a_sale(
         await page.context.close()
 
 
-async def test_the_enter_key_pays(browser: Browser, bank: Bank, shop: str) -> None:
-    """And presses no key of the keypad."""
+async def test_the_enter_key_and_the_way_back(browser: Browser, bank: Bank, shop: str) -> None:
+    """Enter pays, and presses no key of the keypad; a shop's way back is a link that says where it leads."""
     page = await opened(browser, PHONE, script=False)
     try:
         await page.goto(f"{bank.url}/{shop}?unit=SAT")
@@ -90,6 +90,10 @@ async def test_the_enter_key_pays(browser: Browser, bank: Bank, shop: str) -> No
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(re.compile("/checkout/"))
         await expect(page.get_by_text("2\u202f100 sats", exact=True)).to_be_visible()
+        payment_hash = page.url.split("/checkout/")[1][:64]
+        await page.goto(f"{bank.url}/checkout/{payment_hash}?returnUrl=https://shop.example/order/7")
+        back = page.get_by_role("link", name="Cancel, back to shop.example")
+        await expect(back).to_have_attribute("href", "https://shop.example/order/7")
     finally:
         await page.context.close()
 
@@ -120,20 +124,5 @@ async def test_for_everybody(browser: Browser, bank: Bank, outside: Outside, sho
         await outside.pay(str(await page.locator(".code-link").get_attribute("href")).removeprefix("lightning:"))
         await expect(page.locator(".state.done")).to_be_visible()
         await check(page, "paid")
-    finally:
-        await page.context.close()
-
-
-async def test_a_shop_takes_its_customer_back(bank: Bank, outside: Outside, browser: Browser, shop: str) -> None:
-    """By a link that says where it leads."""
-    page = await opened(browser, DESK, script=False)
-    try:
-        await page.goto(f"{bank.url}/{shop}?amount=100&unit=SAT")
-        await page.get_by_role("button", name="Pay", exact=True).click()
-        await expect(page).to_have_url(re.compile("/checkout/"))
-        payment_hash = page.url.split("/checkout/")[1][:64]
-        await page.goto(f"{bank.url}/checkout/{payment_hash}?returnUrl=https://shop.example/order/7")
-        back = page.get_by_role("link", name="Cancel, back to shop.example")
-        await expect(back).to_have_attribute("href", "https://shop.example/order/7")
     finally:
         await page.context.close()
