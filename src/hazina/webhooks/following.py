@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from hazina.dealer import FiatRate, currency
@@ -56,7 +57,7 @@ class Following:
                 listening = await store.listening(tx, list(accounts)) if accounts else {}
             if not facts:
                 return stored
-            told = [one for fact in facts if (one := await self._told(fact, listening)) is not None]
+            told = [one for fact in facts if (one := await self._read(fact, listening)) is not None]
             async with self.db.transaction() as tx:
                 moved = await self._keep(tx, place, facts[-1].cursor, told)
             if moved is None:
@@ -64,6 +65,16 @@ class Following:
             stored += moved
             if len(facts) < BATCH:
                 return stored
+
+    async def _read(self, fact: Fact, listening: dict[UUID, list[UUID]]) -> Told | None:
+        """One that cannot be told must not keep all others from being told: it is left out, loudly."""
+        try:
+            return await self._told(fact, listening)
+        except psycopg.Error:
+            raise  # the database is away: all of it again, later
+        except Exception:
+            log.exception("webhook_not_told", fact=fact.id, topic=fact.topic)
+            return None
 
     async def _told(self, fact: Fact, listening: dict[UUID, list[UUID]]) -> Told | None:
         account = _account(fact)

@@ -58,7 +58,7 @@ class Hooks:
         """Call what is due, one round after another, until nothing is."""
         sender = self.whole.bank.webhooks.sender
         while await sender.begin() or sender.under_way:
-            await asyncio.wait(sender.under_way)
+            await asyncio.gather(*sender.under_way)
 
     def later(self, seconds: float) -> None:
         self.whole.clock.shift += timedelta(seconds=seconds)

@@ -18,6 +18,7 @@ from tests.contexts.whole import Person, Whole
 
 from hazina.accounts import Level
 from hazina.chain import EventKind, PayoutNews
+from hazina.kernel.events import tell
 from hazina.kernel.money import Msats
 from hazina.payments import NewInvoice
 from hazina.webhooks import (
@@ -256,6 +257,18 @@ async def test_whk_02_replay(hooks: Hooks, amina: Person, baraka: Person) -> Non
         await webhooks.replay(amina.caller, one.id, log[1].id)
     with pytest.raises(DeliveryUnknown):
         await webhooks.replay(baraka.caller, one.id, uuid4())
+
+
+async def test_news_that_cannot_be_told_keeps_no_other_back(hooks: Hooks, amina: Person, baraka: Person) -> None:
+    await hooks.listen(baraka, "odd")
+    await amina.fund(5_000)
+    async with hooks.whole.bank.db.transaction() as tx:
+        account = f"account:{baraka.caller.account_id}"
+        await tell(tx, "line", [account], line_id="no id", direction="RECEIVE", status="SUCCESS")
+    await amina.give(baraka, 100)
+    await hooks.take(1)
+    await hooks.send()
+    assert await hooks.types("odd") == ["receive.intraledger"]
 
 
 async def test_who_may_have_endpoints_and_how_many(hooks: Hooks, amina: Person) -> None:
