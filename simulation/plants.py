@@ -118,8 +118,8 @@ PLANTS: dict[str, Plant] = {
               "        await _succeed(parts, payment, news)\n    else:\n        await _look(parts, payment)\n",
               "        await _succeed(parts, payment, news)\n    else:\n"
               "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
-        weather=BAD_LINE,
-        seed=8,
+        weather={"network": 4},
+        seed=5,
     ),
     "no-state-guard": Plant(
         "An invoice may be claimed whatever its state is.",
