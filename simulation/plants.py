@@ -119,7 +119,7 @@ PLANTS: dict[str, Plant] = {
               "        await _succeed(parts, payment, news)\n    else:\n"
               "        await _conclude(parts, payment, Event.FAIL, reason='failed')\n")),
         weather={"network": 4},
-        seed=5,
+        seed=200,
     ),
     "no-state-guard": Plant(
         "An invoice may be claimed whatever its state is.",

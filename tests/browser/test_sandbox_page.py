@@ -47,6 +47,7 @@ async def test_the_page_is_the_outside_world(people: People, funded: Person) -> 
     await expect(funded.page.get_by_role("main")).to_contain_text("777 sats")
 
     # A fault is switched on, seen, and mended.
+    await page.get_by_role("button", name="Until changed").click()  # else the bank's next look at the price mends it
     switch = page.get_by_label("Price feed: Break something")
     await switch.select_option("error")
     await expect(page.get_by_text("1 on", exact=True)).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,10 +20,18 @@ from hazina.kernel.db import Database
 from hazina.ops import sandbox as ops_sandbox
 from hazina.settings import Settings
 
+USUAL_PRICE = 64_000
+
 
 @pytest.fixture(scope="session")
 def outside() -> Iterator[Settings]:
     """Settings whose providers are a running sandbox."""
+    with sandboxed() as settings:
+        yield settings
+
+
+@contextlib.contextmanager
+def sandboxed() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="hazina-contexts-") as folder:
         settings = Settings.model_validate({"data": Path(folder)})
         with ops_sandbox.beside(settings) as found:
@@ -32,9 +41,10 @@ def outside() -> Iterator[Settings]:
 
 @pytest.fixture
 async def sandbox(outside: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    """The sandbox's control panel; faults end with the test."""
+    """The sandbox's control panel; the price is the usual one, and faults end with the test."""
     assert outside.sandbox_url is not None
     async with httpx2.AsyncClient(base_url=outside.sandbox_url, trust_env=False) as client:
+        (await client.post("/sandbox/api/price", json={"usdPerBtc": USUAL_PRICE})).raise_for_status()
         yield client
         (await client.delete("/sandbox/api/faults")).raise_for_status()
 

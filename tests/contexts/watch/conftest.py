@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from tests.contexts.conftest import sandboxed
 from tests.contexts.whole import Person, Whole
 
 from hazina.kernel.bolt11 import decode
 from hazina.kernel.money import Msats
 from hazina.payments import Line, NewInvoice, State
 from hazina.safety import Rail
+from hazina.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Settings]:
+    """A node of these tests alone: what others left in flight at theirs would be compared here, too."""
+    with sandboxed() as settings:
+        yield settings
+
 
 SECRETS = {"amina": "bahari ya shaba", "baraka": "punda wa mchanga"}
 
