@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from hazina.settings import Settings, load
-
-if TYPE_CHECKING:
-    from hazina.ops.database import Place
+from hazina.ops.command import Data, opened, say
 
 apps_cli = typer.Typer(
     name="apps",
     help="Apps that people log in to with this bank, and their tokens.\n\nExample: `hazina apps list`",
     no_args_is_help=True,
 )
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
 Id = Annotated[str, typer.Argument(help="The app's client_id, as `hazina apps list` shows it.")]
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-@contextmanager
-def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
-    from hazina.kernel import log
-    from hazina.ops import database
-
-    settings = load(data=data).settings
-    log.configure(level="error", style=settings.log_format)
-    with database.opened(settings) as place:
-        database.must_be_migrated(place)
-        yield settings, place
 
 
 @apps_cli.command("add")
@@ -66,8 +41,8 @@ def add(
         said["grant_types"] = ["client_credentials"]
     if public:
         said |= {"token_endpoint_auth_method": "none"}
-    with _opened(data) as (settings, place):
-        apps.add(settings, place, said, introspects, _say)
+    with opened(data) as (settings, place):
+        apps.add(settings, place, said, introspects, say)
 
 
 @apps_cli.command("list")
@@ -78,8 +53,8 @@ def list_(data: Data = None) -> None:
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.listed(settings, place, _say)
+    with opened(data) as (settings, place):
+        apps.listed(settings, place, say)
 
 
 @apps_cli.command("mark")
@@ -96,8 +71,8 @@ def mark(
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.mark(settings, place, client_id, _say, checked=checked, introspects=introspects, off=off)
+    with opened(data) as (settings, place):
+        apps.mark(settings, place, client_id, say, checked=checked, introspects=introspects, off=off)
 
 
 @apps_cli.command("secret")
@@ -108,8 +83,8 @@ def secret(client_id: Id, data: Data = None) -> None:
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.new_secret(settings, place, client_id, _say)
+    with opened(data) as (settings, place):
+        apps.new_secret(settings, place, client_id, say)
 
 
 @apps_cli.command("remove")
@@ -120,8 +95,8 @@ def remove(client_id: Id, data: Data = None) -> None:
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.remove(settings, place, client_id, _say)
+    with opened(data) as (settings, place):
+        apps.remove(settings, place, client_id, say)
 
 
 @apps_cli.command("token")
@@ -137,8 +112,8 @@ def token(
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.initial_token(settings, place, note, uses, days, _say)
+    with opened(data) as (settings, place):
+        apps.initial_token(settings, place, note, uses, days, say)
 
 
 @apps_cli.command("rotate-keys")
@@ -152,5 +127,5 @@ def rotate_keys(
     """
     from hazina.ops import apps
 
-    with _opened(data) as (settings, place):
-        apps.rotate_keys(settings, place, stolen, _say)
+    with opened(data) as (settings, place):
+        apps.rotate_keys(settings, place, stolen, say)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hazina.settings import Settings, load
+from hazina.ops.command import Data, say, settings_of
 
 hedge_cli = typer.Typer(
     name="hedge",
@@ -15,23 +14,7 @@ hedge_cli = typer.Typer(
     "Example: `hazina hedge status`",
     no_args_is_help=True,
 )
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
 Json = Annotated[bool, typer.Option("--json", help="For machines: cents, satoshi and millisatoshi, never fractions.")]
-
-
-def _settings(data: Path | None) -> Settings:
-    from hazina.kernel import log
-
-    settings = load(data=data).settings
-    log.configure(level="error", style=settings.log_format)
-    return settings
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 @hedge_cli.command()
@@ -42,7 +25,7 @@ def status(as_json: Json = False, data: Data = None) -> None:
     """
     from hazina.ops import hedge
 
-    hedge.show(_settings(data), _say, as_json=as_json)
+    hedge.show(settings_of(data), say, as_json=as_json)
 
 
 @hedge_cli.command()
@@ -57,7 +40,7 @@ def report(
     """
     from hazina.ops import hedge
 
-    hedge.report(_settings(data), days, _say, as_json=as_json)
+    hedge.report(settings_of(data), days, say, as_json=as_json)
 
 
 @hedge_cli.command()
@@ -69,7 +52,7 @@ def on(data: Data = None) -> None:
     from hazina.hedging import Mode
     from hazina.ops import hedge
 
-    hedge.switch(_settings(data), Mode.ON, _say)
+    hedge.switch(settings_of(data), Mode.ON, say)
 
 
 @hedge_cli.command()
@@ -83,7 +66,7 @@ def off(
     from hazina.hedging import Mode
     from hazina.ops import hedge
 
-    hedge.switch(_settings(data), Mode.CLOSING if close else Mode.OFF, _say)
+    hedge.switch(settings_of(data), Mode.CLOSING if close else Mode.OFF, say)
 
 
 @hedge_cli.command()
@@ -94,4 +77,4 @@ def address(data: Data = None) -> None:
     """
     from hazina.ops import hedge
 
-    hedge.address(_settings(data), _say)
+    hedge.address(settings_of(data), say)

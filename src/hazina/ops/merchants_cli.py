@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hazina.settings import Settings, load
-
-if TYPE_CHECKING:
-    from hazina.ops.database import Place
+from hazina.ops.command import Data, opened, say
 
 merchants_cli = typer.Typer(
     name="merchants",
     help="The map of merchants: look at what was suggested.\n\nExample: `hazina merchants list`",
     no_args_is_help=True,
 )
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
 Id = Annotated[str, typer.Argument(help="As `hazina merchants list` shows it.")]
 Operator = Annotated[str, typer.Option("--operator", help="Your name, for the audit log.")]
 
@@ -32,22 +22,6 @@ class Which(Enum):
     PENDING = "pending"
     MAP = "map"
     INACTIVE = "inactive"
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-@contextmanager
-def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
-    from hazina.kernel import log
-    from hazina.ops import database
-
-    settings = load(data=data).settings
-    log.configure(level="error", style=settings.log_format)
-    with database.opened(settings) as place:
-        database.must_be_migrated(place)
-        yield settings, place
 
 
 @merchants_cli.command("list")
@@ -63,8 +37,8 @@ def list_(
     """
     from hazina.ops import merchants
 
-    with _opened(data) as (settings, place):
-        merchants.listed(settings, place, which.value, _say)
+    with opened(data) as (settings, place):
+        merchants.listed(settings, place, which.value, say)
 
 
 @merchants_cli.command("approve")
@@ -75,8 +49,8 @@ def approve(merchant_id: Id, operator: Operator, data: Data = None) -> None:
     """
     from hazina.ops import merchants
 
-    with _opened(data) as (settings, place):
-        merchants.approve(settings, place, merchant_id, operator, _say)
+    with opened(data) as (settings, place):
+        merchants.approve(settings, place, merchant_id, operator, say)
 
 
 @merchants_cli.command("delete")
@@ -87,8 +61,8 @@ def delete(merchant_id: Id, operator: Operator, data: Data = None) -> None:
     """
     from hazina.ops import merchants
 
-    with _opened(data) as (settings, place):
-        merchants.delete(settings, place, merchant_id, operator, _say)
+    with opened(data) as (settings, place):
+        merchants.delete(settings, place, merchant_id, operator, say)
 
 
 def feedback(newest: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50, data: Data = None) -> None:
@@ -98,5 +72,5 @@ def feedback(newest: Annotated[int, typer.Option(help="How many.", min=1, max=10
     """
     from hazina.ops import merchants
 
-    with _opened(data) as (_, place):
-        merchants.feedback(place, newest, _say)
+    with opened(data) as (_, place):
+        merchants.feedback(place, newest, say)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from hazina.settings import Settings, load
+from hazina.ops.command import Data, say, settings_of
 
 treasury_cli = typer.Typer(
     name="treasury",
@@ -31,27 +31,11 @@ psbt_cli = typer.Typer(
 treasury_cli.add_typer(cold_cli)
 treasury_cli.add_typer(psbt_cli)
 
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
 Operator = Annotated[str, typer.Option("--operator", help="Your name. The passphrase is asked for.")]
 Id = Annotated[UUID, typer.Argument(help="Of the draft, as `hazina treasury psbt list` shows it.")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="File to write, binary; without it base64 is printed.", metavar="FILE")
 ]
-
-
-def _settings(data: Path | None) -> Settings:
-    from hazina.kernel import log
-
-    settings = load(data=data).settings
-    log.configure(level="error", style=settings.log_format)
-    return settings
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _secret() -> str:
@@ -68,7 +52,7 @@ def show(data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.show(_settings(data), _say)
+    treasury.show(settings_of(data), say)
 
 
 @treasury_cli.command()
@@ -79,7 +63,7 @@ def sweep(data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.sweep(_settings(data), _say)
+    treasury.sweep(settings_of(data), say)
 
 
 @cold_cli.command("propose")
@@ -96,7 +80,7 @@ def cold_propose(
     """
     from hazina.ops import treasury
 
-    treasury.propose(_settings(data), name, file, operator, _secret(), _say)
+    treasury.propose(settings_of(data), name, file, operator, _secret(), say)
 
 
 @cold_cli.command("confirm")
@@ -107,7 +91,7 @@ def cold_confirm(name: str, operator: Operator, data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.confirm(_settings(data), name, operator, _secret(), _say)
+    treasury.confirm(settings_of(data), name, operator, _secret(), say)
 
 
 @cold_cli.command("list")
@@ -118,7 +102,7 @@ def cold_list(data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.wallets(_settings(data), _say)
+    treasury.wallets(settings_of(data), say)
 
 
 @psbt_cli.command("draft")
@@ -134,7 +118,7 @@ def psbt_draft(
     """
     from hazina.ops import treasury
 
-    treasury.draft(_settings(data), sats, out, operator, _secret(), _say)
+    treasury.draft(settings_of(data), sats, out, operator, _secret(), say)
 
 
 @psbt_cli.command("export")
@@ -145,7 +129,7 @@ def psbt_export(draft: Id, out: Out = None, data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.export(_settings(data), draft, out, _say)
+    treasury.export(settings_of(data), draft, out, say)
 
 
 @psbt_cli.command("release")
@@ -161,7 +145,7 @@ def psbt_release(
     """
     from hazina.ops import treasury
 
-    treasury.release(_settings(data), draft, file, operator, _secret(), _say)
+    treasury.release(settings_of(data), draft, file, operator, _secret(), say)
 
 
 @psbt_cli.command("drop")
@@ -172,7 +156,7 @@ def psbt_drop(draft: Id, operator: Operator, data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.drop(_settings(data), draft, operator, _secret(), _say)
+    treasury.drop(settings_of(data), draft, operator, _secret(), say)
 
 
 @psbt_cli.command("list")
@@ -183,4 +167,4 @@ def psbt_list(data: Data = None) -> None:
     """
     from hazina.ops import treasury
 
-    treasury.drafts(_settings(data), _say)
+    treasury.drafts(settings_of(data), say)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hazina.settings import Settings, load
-
-if TYPE_CHECKING:
-    from hazina.ops.database import Place
+from hazina.ops.command import Data, opened, say
 
 webhooks_cli = typer.Typer(
     name="webhooks",
@@ -24,26 +18,6 @@ funder_cli = typer.Typer(
     help="Who pays the rewards of quizzes.\n\nExample: `hazina funder set amina`",
     no_args_is_help=True,
 )
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-@contextmanager
-def _opened(data: Path | None) -> Iterator[tuple[Settings, Place]]:
-    from hazina.kernel import log
-    from hazina.ops import database
-
-    settings = load(data=data).settings
-    log.configure(level="error", style=settings.log_format)
-    with database.opened(settings) as place:
-        database.must_be_migrated(place)
-        yield settings, place
 
 
 @webhooks_cli.command("list")
@@ -54,8 +28,8 @@ def list_(data: Data = None) -> None:
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (settings, place):
-        webhooks.listed(settings, place, _say)
+    with opened(data) as (settings, place):
+        webhooks.listed(settings, place, say)
 
 
 @webhooks_cli.command("log")
@@ -68,8 +42,8 @@ def log(
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (settings, place):
-        webhooks.log(settings, place, endpoint, _say)
+    with opened(data) as (settings, place):
+        webhooks.log(settings, place, endpoint, say)
 
 
 @webhooks_cli.command("replay")
@@ -82,8 +56,8 @@ def replay(
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (settings, place):
-        webhooks.replay(settings, place, delivery, _say)
+    with opened(data) as (settings, place):
+        webhooks.replay(settings, place, delivery, say)
 
 
 @webhooks_cli.command("rotate")
@@ -96,8 +70,8 @@ def rotate(
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (settings, place):
-        webhooks.rotate(settings, place, endpoint, _say)
+    with opened(data) as (settings, place):
+        webhooks.rotate(settings, place, endpoint, say)
 
 
 @funder_cli.command("show")
@@ -108,8 +82,8 @@ def show(data: Data = None) -> None:
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (_, place):
-        webhooks.show_funder(place, _say)
+    with opened(data) as (_, place):
+        webhooks.show_funder(place, say)
 
 
 @funder_cli.command("set")
@@ -120,8 +94,8 @@ def set_(name: Annotated[str, typer.Argument(help="The customer's username.")], 
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (_, place):
-        webhooks.set_funder(place, name, _say)
+    with opened(data) as (_, place):
+        webhooks.set_funder(place, name, say)
 
 
 @funder_cli.command("remove")
@@ -132,5 +106,5 @@ def remove(data: Data = None) -> None:
     """
     from hazina.ops import webhooks
 
-    with _opened(data) as (_, place):
-        webhooks.remove_funder(place, _say)
+    with opened(data) as (_, place):
+        webhooks.remove_funder(place, say)
