@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from hazina.ops.apps_cli import apps_cli
+from hazina.ops.command import Data, say
 from hazina.ops.hedge_cli import hedge_cli
 from hazina.ops.merchants_cli import feedback, merchants_cli
 from hazina.ops.treasury_cli import treasury_cli
@@ -39,10 +40,6 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of everything the bank keeps here. Default: .hazina", metavar="DIR"),
-]
 operator_cli = typer.Typer(
     name="operator",
     help="Operators: the people who may lift a closure, two together.\n\nExample: `hazina operator add amina`",
@@ -95,7 +92,7 @@ def up(
     _log(loaded.settings, beside_data=True)
     from hazina.ops import serve
 
-    _ended(serve.up(loaded.settings, _say, with_demo=demo))
+    _ended(serve.up(loaded.settings, say, with_demo=demo))
 
 
 @cli.command()
@@ -108,7 +105,7 @@ def api(data: Data = None, port: Port = None) -> None:
     _log(loaded.settings)
     from hazina.ops import serve
 
-    _ended(serve.serve_api(loaded.settings, _say))
+    _ended(serve.serve_api(loaded.settings, say))
 
 
 @cli.command()
@@ -127,7 +124,7 @@ def worker(
     _log(loaded.settings)
     from hazina.ops import serve
 
-    _ended(serve.work(loaded.settings, _say, health_port))
+    _ended(serve.work(loaded.settings, say, health_port))
 
 
 @cli.command()
@@ -145,7 +142,7 @@ def sandbox(data: Data = None, port: Port = 0, regtest: Regtest = False, lightni
     from hazina.ops import sandbox
     from hazina.ops.stopping import stopping_cleanly
 
-    with stopping_cleanly(_say):
+    with stopping_cleanly(say):
         sandbox.serve(loaded.settings, port or 0)
 
 
@@ -164,9 +161,9 @@ def migrate(data: Data = None) -> None:
     with database.opened(loaded.settings) as place:
         before, after = database.migrate(place, anew=True)
     if before.pending:
-        _say(f"Migrated from {before.current or 'nothing'} to {after.current}.")
+        say(f"Migrated from {before.current or 'nothing'} to {after.current}.")
     else:
-        _say(f"Nothing to do: the database is at {after.current}, the newest.")
+        say(f"Nothing to do: the database is at {after.current}, the newest.")
 
 
 @cli.command()
@@ -212,6 +209,7 @@ def doctor(data: Data = None) -> None:
     _log(loaded.settings, least="error")
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from hazina.ops import doctor
 
@@ -221,7 +219,8 @@ def doctor(data: Data = None) -> None:
     for finding in doctor.examine(loaded.settings):
         bad += finding.verdict is doctor.Verdict.BAD
         colour = colours[finding.verdict]
-        table.add_row(finding.name, f"[{colour}]{finding.verdict.value}[/]", finding.said, finding.mend)
+        verdict = f"[{colour}]{finding.verdict.value}[/]"
+        table.add_row(finding.name, verdict, Text(finding.said), Text(finding.mend))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     raise typer.Exit(1 if bad else 0)
 
@@ -253,7 +252,7 @@ def operator_add(name: str, data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import safety
 
-        safety.add_operator(place, name, safety.passphrase(twice=True), _say)
+        safety.add_operator(place, name, safety.passphrase(twice=True), say)
 
 
 @operator_cli.command("remove")
@@ -265,7 +264,7 @@ def operator_remove(name: str, data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import safety
 
-        safety.remove_operator(place, name, _say)
+        safety.remove_operator(place, name, say)
 
 
 @operator_cli.command("list")
@@ -277,7 +276,7 @@ def operator_list(data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import safety
 
-        safety.list_operators(place, _say)
+        safety.list_operators(place, say)
 
 
 @safe_mode_cli.command("status")
@@ -289,7 +288,7 @@ def safe_mode_status(data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import safety
 
-        raise typer.Exit(0 if safety.status(place, _say) else 1)
+        raise typer.Exit(0 if safety.status(place, say) else 1)
 
 
 @safe_mode_cli.command("close")
@@ -305,7 +304,7 @@ def safe_mode_close(
     with _database(data) as place:
         from hazina.ops import safety
 
-        safety.close(place, safety.rail_named(rail), reason, _say)
+        safety.close(place, safety.rail_named(rail), reason, say)
 
 
 @safe_mode_cli.command("lift")
@@ -321,7 +320,7 @@ def safe_mode_lift(
     with _database(data) as place:
         from hazina.ops import safety
 
-        safety.lift(place, safety.rail_named(rail), operator, safety.passphrase(), _say)
+        safety.lift(place, safety.rail_named(rail), operator, safety.passphrase(), say)
 
 
 @keys_cli.command("list")
@@ -334,7 +333,7 @@ def keys_list(data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import keys
 
-        keys.listed(loaded.settings, place, _say)
+        keys.listed(loaded.settings, place, say)
 
 
 @keys_cli.command("rotate")
@@ -347,7 +346,7 @@ def keys_rotate(data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import keys
 
-        keys.rotate(loaded.settings, place, _say)
+        keys.rotate(loaded.settings, place, say)
 
 
 @keys_cli.command("print-new")
@@ -359,7 +358,7 @@ def keys_print_new(data: Data = None) -> None:
     loaded = _load(data=data)
     from hazina.ops import keys
 
-    keys.print_new(loaded.settings, _say)
+    keys.print_new(loaded.settings, say)
 
 
 @keys_cli.command("rewrap")
@@ -372,7 +371,7 @@ def keys_rewrap(data: Data = None) -> None:
     with _database(data) as place:
         from hazina.ops import keys
 
-        keys.rewrap(loaded.settings, place, _say)
+        keys.rewrap(loaded.settings, place, say)
 
 
 @cli.command("issue-dollars")
@@ -392,7 +391,7 @@ def issue_dollars(
     _log(loaded.settings, least="error")
     from hazina.ops import dollars
 
-    dollars.issue(loaded.settings, name, cents, reason, _say)
+    dollars.issue(loaded.settings, name, cents, reason, say)
 
 
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -420,10 +419,6 @@ def psql(
         url = place.owner_url if superuser else place.url
         done = subprocess.run([program, url, *context.args], check=False)  # noqa: S603
     raise typer.Exit(done.returncode)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _give_up(text: str) -> NoReturn:

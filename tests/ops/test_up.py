@@ -86,6 +86,7 @@ def test_psql_doctor_and_verify_look_into_a_running_bank(running: tuple[Running,
         assert any(line.startswith(name) for line in doctor.stdout.splitlines()), name
     assert re.search(r"^feed okx +.*is not used: away", doctor.stdout, re.M), doctor.stdout
     assert "feed kraken" not in doctor.stdout
+    assert "[hedging]" in doctor.stdout, "the name of a section is no colour"
     assert bank.post("/sandbox/api/feeds", {"state": "well"}) == 200
     verify = hazina("verify", "--data", str(folder))
     assert verify.returncode == 0
