@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -201,6 +202,10 @@ async def test_trap_13_a_key_is_good_once_an_hour(world: World) -> None:
     assert (await amina.post("{ __typename }", headers=key)).status_code == 200  # another caller's key is another key
     same = {"x-idempotency-key": key["X-Idempotency-Key"].upper()}
     assert (await amina.post("{ __typename }", headers=same)).status_code == 409
+    world.clock.shift += timedelta(seconds=1_800)
+    assert (await amina.post("{ __typename }", headers=key)).status_code == 409
+    world.clock.shift += timedelta(seconds=1_801)  # an hour after its first use, however often it was used again
+    assert (await amina.post("{ __typename }", headers=key)).status_code == 200
 
 
 NO_KEYS: list[Any] = ["", "1", "not-a-key", "0" * 32, f"{uuid4()}0", "{" + f"{uuid4()}"[1:-1] + "}"]

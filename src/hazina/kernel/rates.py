@@ -19,15 +19,16 @@ from hazina.kernel.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``points`` in ``window_s`` seconds from the first; who asks for more pauses ``block_s`` seconds."""
+    """``points`` in ``window_s`` seconds from the first; who asks for more pauses ``block_s`` seconds. None:
+    until the window ends, which asking makes no longer."""
 
     name: str
     points: int
     window_s: int
-    block_s: int
+    block_s: int | None
 
     def __post_init__(self) -> None:
-        assert self.points > 0 and self.window_s > 0 and self.block_s > 0
+        assert self.points > 0 and self.window_s > 0 and (self.block_s is None or self.block_s > 0)
 
 
 async def take(tx: Tx, wanted: Iterable[tuple[Rate, str]], at: datetime) -> int:
@@ -51,7 +52,7 @@ async def _take_one(tx: Tx, rate: Rate, key: str, at: datetime) -> tuple[int, da
         on conflict (name, key) do update set
             used = case when r.ends_at <= %(at)s then 1 else least(r.used, %(points)s) + 1 end,
             ends_at = case when r.ends_at <= %(at)s then excluded.ends_at
-                           when r.used = %(points)s then %(block)s
+                           when r.used = %(points)s then coalesce(%(block)s, r.ends_at)
                            else r.ends_at end
         returning used, ends_at
         """,
@@ -61,7 +62,7 @@ async def _take_one(tx: Tx, rate: Rate, key: str, at: datetime) -> tuple[int, da
             "at": at,
             "points": rate.points,
             "window": at + timedelta(seconds=rate.window_s),
-            "block": at + timedelta(seconds=rate.block_s),
+            "block": None if rate.block_s is None else at + timedelta(seconds=rate.block_s),
         },
     )
     assert found is not None

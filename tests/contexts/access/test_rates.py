@@ -30,6 +30,17 @@ async def test_points_then_a_pause_then_points_again(db: Database, clock: Manual
     assert [await take(db, clock, (THREE, "k")) for _ in range(4)] == [0, 0, 0, 600]
 
 
+async def test_a_pause_that_ends_with_the_window_begins_anew_by_no_asking(db: Database, clock: ManualClock) -> None:
+    """As Blink locks the key of a request: for an hour from its first use, however often it is used again."""
+    once = Rate("once", points=1, window_s=3600, block_s=None)
+    assert await take(db, clock, (once, "k")) == 0
+    for waits in (3599, 1801, 1):
+        async with db.transaction() as tx:
+            assert await rates.take(tx, [(once, "k")], clock.now() + timedelta(seconds=3600 - waits)) == waits
+    clock.advance(timedelta(seconds=3600))
+    assert await take(db, clock, (once, "k")) == 0
+
+
 async def test_a_window_starts_with_its_first_point(db: Database, clock: ManualClock) -> None:
     await take(db, clock, (THREE, "k"))
     await take(db, clock, (THREE, "k"))

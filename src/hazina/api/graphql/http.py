@@ -31,8 +31,8 @@ from hazina.kernel.log import request_id
 
 log = structlog.get_logger("hazina.api")
 
-IDEMPOTENCY = rates.Rate("idempotency", points=1, window_s=3600, block_s=3600)
-"""Blink locks a key for an hour and never replays the answer: the client looks at its history."""
+IDEMPOTENCY = rates.Rate("idempotency", points=1, window_s=3600, block_s=None)
+"""Blink locks a key for an hour from its first use and never replays the answer: the client looks at its history."""
 
 _ESCAPED = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 
