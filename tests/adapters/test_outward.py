@@ -199,11 +199,11 @@ async def test_a_redirect_is_checked_like_any_address() -> None:
 
 async def test_limits() -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-    async with server(head, *[b"x"] * 100, pause_s=0.05) as here, client(timeout_s=0.3) as out:
+    async with server(head, *[b"x"] * 1_200, pause_s=0.05) as here, client(timeout_s=0.3) as out:
         started = time.perf_counter()
         with pytest.raises(NoAnswer, match="time"):
             await out.call("GET", here.url())
-        assert time.perf_counter() - started < 4
+        assert time.perf_counter() - started < 30
     async with server(head, b"x" * 100_000) as here, client() as out:
         with pytest.raises(NoAnswer, match="longer"):
             await out.call("GET", here.url())

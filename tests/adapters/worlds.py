@@ -78,7 +78,7 @@ class Played:
         return seen["state"], seen["receivedMsat"]
 
     async def is_over(self, bolt11: str) -> str:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (status := await self.pays(bolt11)) == "IN_FLIGHT":
                 await asyncio.sleep(0.05)
         return status

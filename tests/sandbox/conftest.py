@@ -1,4 +1,4 @@
-"""The sandbox's own process, once for a worker; faults of a test end with it."""
+"""The sandbox's own process, once for a worker; faults, sick feeds and a price of a test end with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.sandbox.process import SandboxProcess
+
+USUAL_PRICE = 64_000
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,5 @@ async def sandbox_process() -> AsyncIterator[SandboxProcess]:
 async def sandbox(sandbox_process: SandboxProcess) -> AsyncIterator[SandboxProcess]:
     yield sandbox_process
     await sandbox_process.control("DELETE", "/faults", {})
+    await sandbox_process.control("POST", "/feeds", {"state": "well"})
+    await sandbox_process.control("POST", "/price", {"usdPerBtc": USUAL_PRICE})

@@ -55,11 +55,13 @@ async def test_a_payment_that_is_held(sandbox: SandboxProcess) -> None:
     """The bank's own hold invoice keeps the outside wallet waiting."""
     body = {"hash": "R" * 43 + "=", "value_msat": "9000"}
     text = (await sandbox.raw("POST", "/v2/invoices/hodl", body=body)).json()["payment_request"]
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(30):
         paid = await sandbox.control("POST", "/lightning/payments", {"paymentRequest": text, "wallet": "neighbour"})
     assert paid == {"status": "IN_FLIGHT", "amountMsat": 9_000}
     await sandbox.raw("POST", "/v2/invoices/cancel", body={"payment_hash": "R" * 43 + "="})
-    newest = (await sandbox.control("GET", "/lightning/payments"))[0]
+    async with asyncio.timeout(30):
+        while (newest := (await sandbox.control("GET", "/lightning/payments"))[0])["status"] == "IN_FLIGHT":
+            await asyncio.sleep(0.02)
     assert (newest["from"], newest["status"], newest["error"]) == (
         "neighbour",
         "FAILED",
@@ -121,10 +123,16 @@ async def test_faults_are_listed_counted_and_removed(sandbox: SandboxProcess) ->
 
 
 async def test_a_fault_ends_by_itself(sandbox: SandboxProcess) -> None:
-    await sandbox.fault("getinfo", "error", seconds=0.3)
-    assert (await sandbox.raw("GET", "/v1/getinfo")).status == 500
-    await asyncio.sleep(0.4)
-    assert (await sandbox.raw("GET", "/v1/getinfo")).status == 200
+    statuses = []
+    for seconds in (0.3, 3, 30):  # longer, where the machine was too busy to see it
+        await sandbox.fault("getinfo", "error", seconds=seconds)
+        statuses.append((await sandbox.raw("GET", "/v1/getinfo")).status)
+        if statuses[-1] == 500:
+            break
+    assert statuses[-1] == 500
+    async with asyncio.timeout(60):
+        while (await sandbox.raw("GET", "/v1/getinfo")).status != 200:
+            await asyncio.sleep(0.05)
     assert await sandbox.control("GET", "/faults") == []
 
 

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import secrets
-import time
 from typing import Any
 
 import httpx2
@@ -222,10 +221,17 @@ async def test_hold_invoices(sandbox: SandboxProcess) -> None:
     assert (gone["state"], gone["amt_paid_msat"]) == ("CANCELED", "5000000")
 
 
-async def lines(sandbox: SandboxProcess, path: str, count: int, *, within_s: float = 5.0) -> list[dict[str, Any]]:
-    """The first ``count`` objects of a stream."""
+async def lines(
+    sandbox: SandboxProcess,
+    path: str,
+    count: int,
+    *,
+    within_s: float = 30.0,
+    found: list[dict[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """The first ``count`` objects of a stream; ``found`` holds them as they come."""
     headers = {"Grpc-Metadata-macaroon": sandbox.macaroon(admin=True)}
-    found: list[dict[str, Any]] = []
+    found = [] if found is None else found
     async with (
         asyncio.timeout(within_s),
         httpx2.AsyncClient(trust_env=False, timeout=None, headers=headers) as client,
@@ -248,7 +254,7 @@ async def test_a_quiet_stream_says_nothing_at_all(sandbox: SandboxProcess) -> No
             await asyncio.wait_for(reader.read(1), 0.4)
         if "invoices" in path:
             await add(sandbox, value="1")
-            assert (await asyncio.wait_for(reader.read(15), 5)) == b"HTTP/1.1 200 OK"
+            assert (await asyncio.wait_for(reader.readexactly(15), 30)) == b"HTTP/1.1 200 OK"
         writer.close()
         await writer.wait_closed()
 
@@ -278,8 +284,10 @@ async def test_one_invoice_followed(sandbox: SandboxProcess) -> None:
     body = {"hash": b64(payment_hash), "value": "5"}
     text = (await sandbox.raw("POST", "/v2/invoices/hodl", body=body)).json()["payment_request"]
     path = f"/v2/invoices/subscribe/{base64.urlsafe_b64encode(payment_hash).decode()}"
-    following = asyncio.create_task(lines(sandbox, path, 99, within_s=10))
-    await asyncio.sleep(0.3)
+    told: list[dict[str, Any]] = []
+    following = asyncio.create_task(lines(sandbox, path, 99, found=told))
+    while not told and not following.done():
+        await asyncio.sleep(0.02)
     await outside_pays(sandbox, text)
     await sandbox.raw("POST", "/v2/invoices/settle", body={"preimage": b64(preimage)})
     assert [line["state"] for line in await following] == ["OPEN", "ACCEPTED", "SETTLED"]
@@ -324,7 +332,9 @@ async def test_a_duplicate_in_flight(sandbox: SandboxProcess) -> None:
     body = {"payment_request": text, "fee_limit_msat": 5_000}
     path = f"/v2/router/track/{base64.urlsafe_b64encode(payment_hash).decode()}"
     sending = asyncio.create_task(send(sandbox, **body))
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(30):
+        while (await sandbox.control("GET", f"/lightning/invoices/{payment_hash.hex()}"))["state"] != "ACCEPTED":
+            await asyncio.sleep(0.02)
     again = await sandbox.raw("POST", "/v2/router/send", body=body)
     transit = {"error": {"code": 6, "message": "payment is in transition", "details": []}}
     assert (again.status, again.json()) == (409, transit)
@@ -364,16 +374,19 @@ async def test_paging(sandbox: SandboxProcess) -> None:
     pending = (await sandbox.raw("GET", f"/v1/invoices?pending_only=true&index_offset={start}")).json()["invoices"]
     assert [line["add_index"] for line in pending] == [one["add_index"] for one in made[1:]]
     assert (await sandbox.raw("GET", "/v1/invoices?index_offset=x")).status == 400
+    await send(sandbox, payment_request=await outside(sandbox, amountMsat=1_000), fee_limit_msat=2_000)
     paid = (await sandbox.raw("GET", "/v1/payments?max_payments=500&count_total_payments=true")).json()
     assert all(line["status"] == "SUCCEEDED" for line in paid["payments"]) and int(paid["total_num_payments"]) > 0
 
 
 async def test_expiry(sandbox: SandboxProcess) -> None:
-    made = await add(sandbox, value="1", expiry="1")
-    payment_hash = base64.urlsafe_b64encode(base64.b64decode(made["r_hash"])).decode()
-    started = time.monotonic()
-    told = await lines(sandbox, f"/v2/invoices/subscribe/{payment_hash}", 99, within_s=8)
-    assert [line["state"] for line in told] == ["OPEN", "CANCELED"] and time.monotonic() - started < 5
+    for seconds in (1, 10):  # longer, where the machine was too busy to see it open
+        made = await add(sandbox, value="1", expiry=str(seconds))
+        payment_hash = base64.urlsafe_b64encode(base64.b64decode(made["r_hash"])).decode()
+        told = await lines(sandbox, f"/v2/invoices/subscribe/{payment_hash}", 99)
+        if told[0]["state"] == "OPEN":
+            break
+    assert [line["state"] for line in told] == ["OPEN", "CANCELED"]
 
 
 async def test_the_node_itself(sandbox: SandboxProcess) -> None:
@@ -385,9 +398,9 @@ async def test_the_node_itself(sandbox: SandboxProcess) -> None:
     assert len(channels) == 2 and all(channel["active"] for channel in channels)
     assert int((await sandbox.raw("GET", "/v1/balance/blockchain")).json()["total_balance"]) > 0
     assert (await sandbox.raw("GET", "/v1/macaroon/ids")).json()["root_key_ids"][0] == "0"
-    await sandbox.control("POST", "/lightning/restart", {"seconds": 0.3})
+    await sandbox.control("POST", "/lightning/restart", {"seconds": 60})
     answer = await sandbox.raw("GET", "/v1/getinfo")
     starting = "the RPC server is in the process of starting up, but not yet ready to accept calls"
     assert (answer.status, answer.json()["message"]) == (500, starting)
-    await asyncio.sleep(0.4)
+    await sandbox.control("POST", "/lightning/restart", {"seconds": 0})
     assert (await sandbox.raw("GET", "/v1/getinfo")).status == 200

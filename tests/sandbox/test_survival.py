@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.adapters.test_lnd_sandbox import issue, outside_invoice, outside_pays, pay
+from tests.adapters.test_lnd_sandbox import ended, issue, outside_invoice, outside_pays, pay
 from tests.sandbox.process import SandboxProcess
 
 from hazina.kernel import bolt11
@@ -42,7 +42,7 @@ async def test_state_survives(mortal: SandboxProcess) -> None:
     received, sent = await issue(node), await outside_invoice(mortal)
     assert (await outside_pays(mortal, received.bolt11))["status"] == "SUCCEEDED"
     await pay(node, sent[0])
-    await asyncio.sleep(0.2)
+    assert (await ended(node, sent[1])).state is OutgoingState.SUCCEEDED
     await mortal.control("POST", "/price", {"usdPerBtc": 12_345})
     await mortal.fault("getinfo", "error", times=5)
     pubkey, balances, macaroon = (
@@ -70,7 +70,9 @@ async def test_a_held_payment_survives(mortal: SandboxProcess, end: str) -> None
     node = mortal.lnd()
     text, payment_hash = await outside_invoice(mortal, hold=True)
     await pay(node, text)
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(30):
+        while (await mortal.control("GET", f"/lightning/invoices/{payment_hash.hex()}"))["state"] != "ACCEPTED":
+            await asyncio.sleep(0.02)
     await node.close()
     await again(mortal)
     node = mortal.lnd()
