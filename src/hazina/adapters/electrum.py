@@ -195,7 +195,7 @@ class Electrum:
         """None also for what was cancelled: Electrum forgets it."""
         outside_call("lightning.incoming")
         name = payment_hash.hex()
-        request = await self._request(name)
+        request, held = await self._request(name), Msats(0)
         if request is not None:
             state = wire.REQUESTS.get(request.get("status", -1))
             text = str(request.get("lightning_invoice", ""))
@@ -204,10 +204,11 @@ class Electrum:
             if found.get("status") == "unknown":
                 return None
             state, text = wire.HOLDS.get(found.get("status", "")), ""
+            held = wire.read_held(found) if state is IncomingState.HELD else held
         if state is None:
             raise NodeSilent("an invoice in an unknown state")
         if state is not IncomingState.SETTLED:
-            return Incoming(payment_hash, state, Msats(0), None, None, text)
+            return Incoming(payment_hash, state, Msats(0), None, None, text, held)
         for line in await self._history():
             if line.payment_hash == payment_hash and not line.sent:
                 return line.incoming(text)

@@ -205,6 +205,14 @@ class Channel:
     unsettled_in: int
 
 
+def read_held(value: Mapping[str, Any]) -> Msats:
+    """What has arrived for a hold invoice, as ``check_hold_invoice`` says: whole satoshi."""
+    try:
+        return Msats.from_sats(int(value["received_amount_sat"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeSilent(f"a held amount that cannot be read: {type(error).__name__}") from error
+
+
 def read_channels(value: Any) -> list[Channel]:
     if not isinstance(value, list):
         raise NodeSilent("channels that cannot be read")

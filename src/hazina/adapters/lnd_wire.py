@@ -177,6 +177,7 @@ def read_incoming(value: Mapping[str, Any]) -> Incoming:
             preimage=_exactly(32, preimage) if preimage else None,
             settled_at=datetime.fromtimestamp(int(value["settle_date"]), UTC) if settled else None,
             bolt11=str(value["payment_request"]),
+            held=Msats(int(value["amt_paid_msat"]) if state is IncomingState.HELD else 0),
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise NodeSilent(f"an invoice that cannot be read: {type(error).__name__} {error}") from error

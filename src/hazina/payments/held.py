@@ -14,7 +14,7 @@ import structlog
 
 from hazina.accounts import Holder, holders
 from hazina.dealer import DealerOffline, dealing
-from hazina.kernel.money import Asset
+from hazina.kernel.money import Asset, Msats
 from hazina.payments import store, store_nodes
 from hazina.payments.common import Parts
 from hazina.payments.model import Invoice, InvoiceState
@@ -24,14 +24,18 @@ from hazina.payments.store_nodes import Held
 
 log = structlog.get_logger("hazina.payments")
 
-LATE, CLOSED = "late", "account closed"
+LATE, CLOSED, TOO_MUCH = "late", "account closed", "more than twice what was asked"
+OVERPAID = 2
+"""Up to so many times what was asked is taken, as BOLT 4 has it: payers may hide an amount by paying a little more, and
+gross mistakes go back. The agreed cents are for what was asked; what comes on top is exchanged at the rate of the
+moment, like money for an invoice without an amount."""
 HELD_FOR = timedelta(days=1)
 """So long after its expiry an invoice is asked about: it may hold money that came before. What it holds longer, while
 the bank is away, the node gives back by itself."""
 ROUND_MAX = 100
 
 
-def refusal(invoice: Invoice, held: Held, holder: Holder, now: datetime) -> str | None:
+def refusal(invoice: Invoice, held: Held, holder: Holder, arrived: Msats, now: datetime) -> str | None:
     """Why what an invoice holds must go back; None: it may be taken."""
     if invoice.state not in (InvoiceState.OPEN, InvoiceState.TAKING):
         return CLOSED
@@ -39,6 +43,8 @@ def refusal(invoice: Invoice, held: Held, holder: Holder, now: datetime) -> str 
         return None
     if held.take_until is not None and now >= held.take_until:
         return LATE
+    if invoice.amount is not None and arrived.n > OVERPAID * invoice.amount.n:
+        return TOO_MUCH
     return None if holder.active else CLOSED
 
 
@@ -91,7 +97,8 @@ async def _one(parts: Parts, node: Lightning, held: Held) -> None:
         return
     if invoice.state is InvoiceState.OPEN and await _waits(parts, invoice, held):
         return
-    why = refusal(invoice, held, holder, parts.clock.now())
+    news = await node.incoming(held.payment_hash) if invoice.amount is not None else None
+    why = refusal(invoice, held, holder, news.held if news is not None else Msats(0), parts.clock.now())
     if why is not None:
         await _give_back(parts, node, invoice, why)
         return

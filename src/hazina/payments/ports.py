@@ -77,7 +77,7 @@ class IncomingState(Enum):
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One of our invoices as the node sees it. ``received`` is what arrived (payers may send more than
-    was asked); zero unless ``SETTLED``."""
+    was asked); zero unless ``SETTLED``. ``held``: what has arrived and may still go back; zero unless ``HELD``."""
 
     payment_hash: bytes
     state: IncomingState
@@ -85,6 +85,7 @@ class Incoming:
     preimage: bytes | None
     settled_at: datetime | None
     bolt11: str
+    held: Msats = field(default=Msats(0))
 
 
 class OutgoingState(Enum):

@@ -118,6 +118,24 @@ async def test_lnr_04_what_is_held_past_the_price_lock_goes_back(whole: Whole) -
     await proved(whole)
 
 
+async def test_more_than_twice_what_was_asked_goes_back(whole: Whole) -> None:
+    """BOLT 4's bound. Up to it the agreed cents are credited, and what came on top at the rate of the moment."""
+    anna = await whole.person()
+    at = await rate(whole)
+    twice, more = await asked(anna, Cents(700)), await asked(anna, Cents(700))
+    assert twice.amount is not None
+    await outside_pays(whole, more.payment_request, amountMsat=2 * twice.amount.n + 1)
+    assert await arrives(whole, more) is InvoiceState.CANCELLED
+    assert await has(anna) == Has(0, 0) and await lines(anna) == []
+    async with whole.bank.db.reading() as tx:
+        why = await tx.value("select refused from hold_invoice where payment_hash = %(h)s", {"h": more.payment_hash})
+    assert why == "more than twice what was asked"
+    await outside_pays(whole, twice.payment_request, amountMsat=2 * twice.amount.n)
+    assert await arrives(whole, twice) is InvoiceState.PAID
+    assert await has(anna) == Has(0, 700 + at.cents_bought(twice.amount).n)
+    await proved(whole)
+
+
 async def test_without_a_fresh_price_what_has_no_agreement_waits_then_goes_back(whole: Whole) -> None:
     anna = await whole.person()
     await rate(whole)
