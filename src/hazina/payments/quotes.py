@@ -15,7 +15,7 @@ from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
 from hazina.payments import store
 from hazina.payments.common import Parts, own_wallet, volume, within_limit
 from hazina.payments.errors import InvoiceExpired, NoRoute, WrongCurrency
-from hazina.payments.exchanging import Terms, kept_sale, route_reserve, sale, selling
+from hazina.payments.exchanging import Sale, Terms, kept_sale, route_reserve, sale, selling
 from hazina.payments.fees import Matter, Network, Way, fee_of
 from hazina.payments.model import Payment, Policy, Probe, fee_ceiling
 from hazina.payments.ports import NodeRefused, NodeSilent
@@ -91,8 +91,8 @@ async def probe_fee(
 ) -> Probe:
     """What paying this invoice will cost at most, in the wallet's currency. Destinations that are flagged and nodes
     that cannot probe give the ceiling. The answer is kept for a few minutes as the ceiling of the payment, so that the
-    customer never pays more than was shown; for dollars the rate is kept with it. Raises LimitExceeded too, as the
-    payment would."""
+    customer never pays more than was shown; for dollars the rate is kept with it, also where the invoice is of
+    this bank and costs no fee. Raises LimitExceeded, DealerOffline, AmountTooSmall, as the payment would."""
     reading = read_invoice(text, parts.network)
     invoice = reading.says
     asked = amount_to_pay(invoice, wished)
@@ -108,18 +108,25 @@ async def probe_fee(
     kind = LimitKind.WITHDRAWAL if ours is None else LimitKind.TRADE if mine else LimitKind.INTRALEDGER
     await within_limit(parts, caller, kind, asked, await parts.prices.latest())
     if ours is not None:
+        if payer.wallet.asset is Asset.USD and ours.asset is Asset.BTC:
+            await _keep_sale(parts, payer, sale(await dealing(parts.prices, Term.DELAYED), asked), invoice)
         return Probe(amount_of(payer.wallet.asset, 0))
     if payer.wallet.asset is Asset.USD:
         sold = sale(await dealing(parts.prices, Term.DELAYED), asked)
         fee, why = await _route_fee(parts, payer, reading, sold.msats)
-        async with parts.db.transaction() as tx:
-            await keep(tx, kept_sale(parts, payer.account.id, sold, invoice.payment_hash))
+        await _keep_sale(parts, payer, sold, invoice)
         own = sold.at.cents_to_sell(own_fee(sold.msats, payer, sold.terms.price, parts.policy))
         return Probe(route_reserve(sold, invoice.amount is not None, fee, parts.policy)[0] + own, why)
     assert isinstance(asked, Msats), "cents are asked of dollar wallets only"
     fee, why = await _route_fee(parts, payer, reading, asked)
     own_msats = own_fee(asked, payer, await parts.prices.latest(), parts.policy)
     return Probe((fee_ceiling(asked, parts.policy) if fee is None else fee) + own_msats, why)
+
+
+async def _keep_sale(parts: Parts, payer: Holder, sold: Sale, invoice: bolt11.Invoice11) -> None:
+    """The rate that the payment will use."""
+    async with parts.db.transaction() as tx:
+        await keep(tx, kept_sale(parts, payer.account.id, sold, invoice.payment_hash))
 
 
 async def _route_fee(

@@ -27,6 +27,8 @@ from hazina.payments import (
     Sent,
 )
 
+sats = Msats.from_sats
+
 
 async def asked(person: Person, amount: Msats | Cents | None, **more: object) -> Invoice:
     wish = NewInvoice(person.usd.id, amount, **more)  # type: ignore[arg-type]  # further fields by name
@@ -243,6 +245,26 @@ async def test_a_probe_keeps_the_rate_and_the_payment_uses_it_once(whole: Whole)
     async with whole.bank.db.reading() as tx:
         used = await tx.rows(lambda *row: row, "select account_id, cents, used_by is not null from exchange_quote")
     assert used == [(anna.caller.account_id, quoted.n, True)]
+    await proved(whole)
+
+
+async def test_a_probe_of_an_own_invoice_keeps_the_rate_too(whole: Whole) -> None:
+    """It costs no fee, but dollars: what the probe's rate says is what the payment takes, once, in its five minutes."""
+    anna, ben = await with_dollars(whole), await whole.person()
+    delayed = await rate(whole, Term.DELAYED)
+    bills = [await whole.bank.payments.create_invoice(ben.caller, NewInvoice(ben.btc.id, sats(n))) for n in (30_000, 1)]
+    for bill in bills:
+        probe = await whole.bank.payments.probe_fee(anna.caller, anna.usd.id, bill.payment_request, None)
+        assert (probe.fee, probe.refusal) == (Cents(0), None)
+    before = await has(anna)
+    whole.clock.shift += timedelta(seconds=60)  # no fresh price any more, but the quote stands
+    assert (await pay(anna, bills[0].payment_request)).status == "SUCCESS"
+    assert before.cents - (await has(anna)).cents == delayed.cents_to_sell(sats(30_000)).n
+    whole.clock.shift += timedelta(minutes=5)
+    with pytest.raises(Refusal) as refused:
+        await pay(anna, bills[1].payment_request)
+    assert refused.value.code == "DEALER_OFFLINE"
+    assert await has(ben) == Has(30_000_000, 0)
     await proved(whole)
 
 
