@@ -19,9 +19,17 @@ from hazina.kernel import child
 START_S = 180
 
 
+_HELD: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port of loopback that stays free for our children as long as this process lives: bound, and never listened
+    on, so that a server which sets SO_REUSEADDR (every one of ours does) may take it, and nobody gets it by chance."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return int(held.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], within_s: float, why: str, pause_s: float = 0.05) -> Any:

@@ -63,7 +63,7 @@ class Shop:
 
     async def discover(self) -> None:
         """Addresses from OpenID Connect Discovery."""
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
             self.found = (await http.get(f"{self.bank}/.well-known/openid-configuration")).raise_for_status().json()
 
     def client(self, visit: Visit) -> AsyncOAuth2Client:

@@ -24,7 +24,7 @@ PRICE = 50_000
 
 
 def okx(url: str, *, key: str = KEY, secret: str = SECRET, clock: Clock | None = None) -> Okx:
-    http = HttpClient("OKX", f"{url}/okx", headers={"user-agent": "hazina"}, timeout_s=5)
+    http = HttpClient("OKX", f"{url}/okx", headers={"user-agent": "hazina"}, timeout_s=30)
     return Okx(http, clock or SystemClock(), key, secret.encode(), PASSPHRASE)
 
 

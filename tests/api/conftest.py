@@ -154,7 +154,7 @@ class World:
             await self.bank.payments.issue_dollars(UUID(person.wallets["USD"]), Cents(cents), None)
         return person
 
-    async def until(self, holds: Any, seconds: float = 10) -> None:
+    async def until(self, holds: Any, seconds: float = 60) -> None:
         """Wait until ``holds`` answers true."""
         async with asyncio.timeout(seconds):
             while not await holds():
@@ -197,7 +197,7 @@ class Live:
     async def send(self, **message: Any) -> None:
         await self.wire.send(json.dumps(message))
 
-    async def hear(self, seconds: float = 10) -> Json:
+    async def hear(self, seconds: float = 60) -> Json:
         async with asyncio.timeout(seconds):
             message: Json = json.loads(await self.wire.recv())
             return message

@@ -55,7 +55,7 @@ async def test_endpoints_over_graphql_and_what_blink_has_none_of_over_rest(world
         await world.bank.webhooks.follow()
         return bool((await world.http.get(f"{base}/deliveries", headers=header)).json()["deliveries"])
 
-    await world.until(stored, 30)
+    await world.until(stored)
     one = (await world.http.get(f"{base}/deliveries", headers=header)).json()["deliveries"][0]
     assert (one["eventType"], one["state"], one["tries"]) == ("send.intraledger", "waiting", 0)
     await world.bank.webhooks.sender.begin()
@@ -64,7 +64,7 @@ async def test_endpoints_over_graphql_and_what_blink_has_none_of_over_rest(world
         found = (await world.http.get(f"{base}/deliveries/{one['id']}", headers=header)).json()
         return bool(found["state"] == "delivered" and found["attempts"][0]["status"] == 200)
 
-    await world.until(delivered, 30)
+    await world.until(delivered)
     assert (await world.http.post(f"{base}/deliveries/{one['id']}/replay", headers=header)).status_code == 200
     assert (await world.http.get("/api/callbacks", headers=header)).json()["endpoints"][0]["waiting"] == 1
     assert (await world.http.post(f"{base}/enable", headers=header)).status_code == 200

@@ -75,9 +75,9 @@ def test_api_01_limits(documents: Documents, text: str, wanted: str | None) -> N
 
 def test_api_01_a_fan_of_fragments_is_measured_once(documents: Documents) -> None:
     fan = " ".join(f"fragment F{n} on User {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
-    began = time.perf_counter()
+    began = time.process_time()
     assert code(documents, f"{{ me {{ ...F0 }} }} {fan} fragment F60 on User {{ id }}") == "QUERY_TOO_COMPLEX"
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_api_01_fragments_in_a_circle_end(documents: Documents) -> None:
@@ -97,6 +97,6 @@ def test_api_01_fragments_in_a_circle_end(documents: Documents) -> None:
 )  # fmt: skip
 def test_the_worst_text_is_checked_quickly(documents: Documents, text: str) -> None:
     """Rules that compare every pair of selections must not see so many that a request takes seconds."""
-    began = time.perf_counter()
+    began = time.process_time()
     documents.get(text)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3

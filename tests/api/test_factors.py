@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pyotp
@@ -31,7 +32,7 @@ def address() -> str:
 
 async def mailed(world: World, to: str, asked: str) -> str:
     """The code that came for one wish."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (
             found := [one for one in await world.outside(f"mail?to={to.lower()}", None) if asked in one["messageId"]]
         ):
@@ -61,6 +62,9 @@ async def with_totp(person: Person) -> pyotp.TOTP:
 
 
 def code_of(world: World, app: pyotp.TOTP, step: int = 0) -> str:
+    """Of the bank's time, which goes on to the next step when this one is about to end."""
+    if (gone := world.clock.now().timestamp() % 30) > 10:
+        world.clock.shift += timedelta(seconds=30 - gone)
     return app.generate_otp(int(world.clock.now().timestamp()) // 30 + step)
 
 

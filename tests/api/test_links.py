@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from tests.api.conftest import Person, World
 
+from hazina.dealer import dealing
 from hazina.kernel import bolt11, lnurl, nostr
 from hazina.kernel.money import Msats
 from hazina.links import PayTo
@@ -177,7 +178,7 @@ async def test_a_zap_and_its_receipt(world: World) -> None:
         await world.bank.links.tell_zaps()
         return any(request["id"] in json.dumps(one["tags"]) for one in await world.outside("relay", None))
 
-    await world.until(told, 30)
+    await world.until(told)
     receipt = next(one for one in await world.outside("relay", None) if request["id"] in json.dumps(one["tags"]))
     event = nostr.read(receipt, tags_max=50, items_max=50, chars_max=50_000)
     assert event.kind == RECEIPT and event.pubkey.hex() == asked["nostrPubkey"] and event.content == ""
@@ -331,6 +332,34 @@ async def test_taking_money_by_a_link(world: World) -> None:
     assert (await get(world, at, k1=again["k1"], pr=await outside_invoice(world, 500)))["status"] == "ERROR"
 
 
+async def test_lnu_07_a_link_of_a_dollar_wallet_gives_satoshi_at_the_rate_of_its_use(world: World) -> None:
+    """Without a price nothing is taken and the use stays free; with one it is paid once, whatever is asked again."""
+    giver = await world.rich(cents=3_000)
+    made = await link(giver, walletId=giver.wallets["USD"])
+    terms = await get(world, urlsplit(made["url"]).path)
+    at, query = urlsplit(terms["callback"]).path, {"k1": terms["k1"], "pr": await outside_invoice(world, 1_000)}
+    world.clock.shift += timedelta(minutes=5)  # the newest price is old now
+    assert (await get(world, at, **query))["status"] == "ERROR"
+    assert (await giver.balances())["USD"] == 3_000
+    world.clock.shift = timedelta(0)
+
+    async def taken() -> bool:
+        await world.bank.prices.refresh()
+        return await get(world, at, **query) == {"status": "OK"}
+
+    await world.until(taken, 30)
+    await world.until(taken, 30)  # the answer was lost: nothing more happens
+    await world.bank.prices.refresh()
+    sold = (await dealing(world.bank.prices)).cents_to_sell(Msats.from_sats(1_000)).n
+
+    async def paid() -> bool:
+        left = await giver.balances()
+        return left["BTC"] == 0 and 3_000 - sold - 2 <= left["USD"] <= 3_000 - sold
+
+    await world.until(paid, 30)
+    assert (await get(world, urlsplit(made["url"]).path))["status"] == "ERROR", "its one use is taken"
+
+
 async def test_lnu_01_a_hundred_invoices_for_one_use(world: World) -> None:
     giver = await world.rich(sats=20_000)
     made = await link(giver)
@@ -372,7 +401,7 @@ async def test_who_may_make_links(world: World) -> None:
     headers = {"authorization": f"Bearer {one.token}"}
     wish = {"walletId": one.wallets["BTC"], "title": "Prize", "maxSats": 10}
     for change in (
-        {"walletId": other.wallets["BTC"]}, {"walletId": one.wallets["USD"]}, {"title": " "}, {"maxSats": 0},
+        {"walletId": other.wallets["BTC"]}, {"walletId": other.wallets["USD"]}, {"title": " "}, {"maxSats": 0},
         {"uses": 0}, {"uses": 101}, {"minSats": 11}, {"expiresInHours": 0}, {"maxSats": "10"}, {"walletId": "x"},
     ):  # fmt: skip
         answer = await world.http.post("/links/withdraw", json={**wish, **change}, headers=headers)
@@ -402,7 +431,7 @@ async def test_taking_money_from_the_outside(world: World) -> None:
     async def arrived() -> bool:
         return (await taker.balances())["BTC"] == 2_000
 
-    await world.until(arrived, 30)
+    await world.until(arrived)
     used = await world.http.post("/links/redeem", json=wish, headers=headers)
     assert used.status_code == 400 and used.json()["code"] == "LNURL_REQUEST_INVOICE_ERROR"
 

@@ -258,16 +258,20 @@ async def test_the_status_of_an_invoice(world: World) -> None:
 
 async def test_an_invoice_that_expires_while_watched(world: World) -> None:
     amina = await world.person()
-    made = await amina.ask(
-        """mutation($i: LnInvoiceCreateInput!) { lnInvoiceCreate(input: $i) { invoice { paymentHash } } }""",
-        i={"walletId": amina.wallets["BTC"], "amount": 5, "expiresIn": 1},
-    )
-    world.clock.shift += timedelta(seconds=59)
     async with world.live() as live:
-        await live.subscribe(STATUS, h=made["lnInvoiceCreate"]["invoice"]["paymentHash"])
-        assert (await data(live))["lnInvoicePaymentStatusByHash"]["status"] == "PENDING"
-        assert (await data(live))["lnInvoicePaymentStatusByHash"]["status"] == "EXPIRED"
-        assert await live.hear() == {"type": "complete", "id": "1"}
+        for place, left in enumerate((1, 15)):  # longer, where the machine was too busy to see it pending
+            made = await amina.ask(
+                """mutation($i: LnInvoiceCreateInput!) { lnInvoiceCreate(input: $i) { invoice { paymentHash } } }""",
+                i={"walletId": amina.wallets["BTC"], "amount": 5, "expiresIn": 1},
+            )
+            world.clock.shift += timedelta(seconds=60 - left)
+            await live.subscribe(STATUS, str(place), h=made["lnInvoiceCreate"]["invoice"]["paymentHash"])
+            told = []
+            while (message := await live.hear())["type"] != "complete":
+                told.append(message["payload"]["data"]["lnInvoicePaymentStatusByHash"]["status"])
+            if told[0] == "PENDING":
+                break
+        assert told == ["PENDING", "EXPIRED"]
 
 
 async def test_invoices_that_nobody_knows(world: World) -> None:
@@ -307,8 +311,7 @@ async def test_nothing_is_left_of_a_socket_that_went_away(world: World) -> None:
         await live.subscribe(EVERYTHING)
         await data(live)
         assert world.bank.hub._queues
-    await asyncio.sleep(0.1)
-    assert not world.bank.hub._queues
+    await world.until(lambda: asyncio.sleep(0, not world.bank.hub._queues))
 
 
 async def test_a_subscription_that_breaks_ends_the_socket(world: World) -> None:

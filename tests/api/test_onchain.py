@@ -114,7 +114,7 @@ class Chained:
             await self.look()
             return bool((await self.wallet(person, address, currency))["pendingIncomingTransactions"])
 
-        await self.world.until(there, 30)
+        await self.world.until(there)
 
     async def outside(self) -> str:
         return str(await self.node.rpc("getnewaddress", wallet="outside"))
@@ -279,7 +279,7 @@ async def test_what_is_offered_and_what_it_costs(chained: Chained) -> None:
     async def at_its_tip() -> bool:
         return bool((await chained.world.ask(GLOBALS))["globals"]["blockInfo"] == block)
 
-    await chained.world.until(at_its_tip, 30)
+    await chained.world.until(at_its_tip)
     found = await chained.world.ask(GLOBALS)
     assert [one["speed"] for one in found["payoutSpeeds"]] == ["FAST", "MEDIUM", "SLOW"]
     assert [one["displayName"] for one in found["payoutSpeeds"]] == ["Priority", "Standard", "Flexible"]

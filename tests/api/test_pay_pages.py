@@ -54,7 +54,7 @@ async def test_a_sale_without_a_script(world: World) -> None:
         status = (await world.http.get(f"{urlsplit(where).path}/status")).json()
         return bool(status == {"status": "PAID"})
 
-    await world.until(paid, 30)
+    await world.until(paid)
     done = await world.http.get(where)
     assert "Paid" in done.text and "refresh" not in done.text and "lightning:" not in done.text
     assert not [one for text in (till, page, done) for one in Page(text.text).problems]

@@ -61,7 +61,7 @@ async def test_a_stranger_makes_an_invoice_and_pays_it(world: World) -> None:
     async def has() -> bool:
         return (await amina.balances())["BTC"] == 1_055
 
-    await world.until(has, 30)
+    await world.until(has)
     found = await amina.ask("{ me { defaultAccount { transactions { edges { node { memo externalId } } } } } }")
     memos = {edge["node"]["memo"] for edge in found["me"]["defaultAccount"]["transactions"]["edges"]}
     assert memos == {"Chai", "Only for her", "Tips"}
@@ -110,7 +110,7 @@ async def test_whoever_waits_for_an_invoice_is_told_once(world: World) -> None:
     async def has() -> bool:
         return (await amina.balances())["BTC"] == 100
 
-    await world.until(has, 30)
+    await world.until(has)
     world.clock.shift += timedelta(minutes=2)
     told = {one.payment_hash.hex(): one for one in await taken(world)}
     assert set(told) == {paid["invoice"]["paymentHash"], lapsed["invoice"]["paymentHash"]}

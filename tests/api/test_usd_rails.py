@@ -53,7 +53,7 @@ async def paid(world: World, person: Person, invoice: Json, cents: int, **more: 
         await world.bank.payments.decide_held()
         return (await person.balances())["USD"] == cents
 
-    await world.until(credited, 30)
+    await world.until(credited)
 
 
 async def test_an_invoice_over_cents_brings_exactly_these(world: World) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Page, expect
 from tests.contexts.identity.signers import Wallet
 
+from faults.process import free_port
 from hazina.kernel import child
 
 from .conftest import Outside, People, Person
@@ -96,8 +97,7 @@ async def test_a_shop_is_let_in_pays_within_its_cap_and_is_stopped(
     await _link_wallet(amina.page, f"{amina.bank.url}/wallet/me/security")
     assert (await outside.pay(await amina.request(), 5_000))["status"] == "SUCCEEDED"
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     app = await registered(keeper, f"http://localhost:{port}/callback")
     async with shop(amina.bank.url, port, app, keeper.name, tmp_path / "shop.log") as address:
         # The browser would offer the passkey in the phone's field, and this authenticator takes every offer.
@@ -134,6 +134,7 @@ WALLET = Wallet()
 
 async def _link_wallet(page: Page, security: str) -> None:
     await page.goto(security)
+    await page.get_by_role("button", name="Another way").click()
     await page.get_by_role("button", name="Link a Lightning wallet").click()
     await page.get_by_role("dialog").get_by_role("button", name="Confirm with a passkey").click()
     await expect(page.get_by_role("img", name="QR code to link a wallet")).to_be_visible()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from faults.process import free_port
 from hazina.kernel import child
 
 Json = dict[str, Any]
@@ -65,8 +65,7 @@ class Lnbits:
 async def running(folder: Path, bank_port: int, token: str) -> AsyncIterator[Lnbits]:
     """LNbits from the environment that HAZINA_LNBITS names, with data in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

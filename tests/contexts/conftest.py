@@ -43,7 +43,7 @@ def sandboxed() -> Iterator[Settings]:
 async def sandbox(outside: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """The sandbox's control panel; the price is the usual one, and faults end with the test."""
     assert outside.sandbox_url is not None
-    async with httpx2.AsyncClient(base_url=outside.sandbox_url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=outside.sandbox_url, trust_env=False, timeout=60) as client:
         (await client.post("/sandbox/api/price", json={"usdPerBtc": USUAL_PRICE})).raise_for_status()
         yield client
         (await client.delete("/sandbox/api/faults")).raise_for_status()

@@ -28,6 +28,7 @@ from hazina.settings import Settings
 __all__ = ["numbers", "sandbox_settings"]
 
 Json = dict[str, Any]
+ANSWER_S = 60
 CALLBACK = "https://app.example/back"
 ALL = "openid profile email phone offline_access"
 
@@ -107,7 +108,7 @@ class Town:
         return self.world.bank.oauth
 
     async def browser(self) -> Browser:
-        http = httpx2.AsyncClient(base_url=self.url, trust_env=False)
+        http = httpx2.AsyncClient(base_url=self.url, trust_env=False, timeout=ANSWER_S)
         OPEN.append(http)
         return Browser(http, self.world.code_of, f"+2547{next(self.world.numbers):08d}", self.url)
 
@@ -161,7 +162,7 @@ async def served(program_url: str, settings: Settings, numbers: Iterator[int], *
         )
         task = asyncio.create_task(server.serve(sockets=[listening]))
         await world.until(lambda: asyncio.sleep(0, server.started))
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_S) as http:
             await same_keys(world, http)
             yield Town(world, url, http)
         while OPEN:

@@ -51,7 +51,7 @@ async def test_the_callback_portal(town: Town, lang: str) -> None:
     async def arrived() -> bool:
         return ("arrived" if lang == "en" else "imefika") in (await amina.open(f"/callbacks/{endpoint}")).text
 
-    await town.world.until(arrived, 30)
+    await town.world.until(arrived)
     again = await amina.send(form_to(opened, "/replay"))
     assert ("waits" if lang == "en" else "inasubiri") in again.text
     for page in (empty, wrong, listed, opened, shown, renewed, again):

@@ -19,7 +19,7 @@ from hazina.kernel import child
 
 READY = "Hazina is ready at "
 START_SECONDS_MAX = 180
-STOP_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 60
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def environment(**more: str) -> dict[str, str]:
 def hazina(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     command = [sys.executable, "-m", "hazina.cli", *arguments]
-    return subprocess.run(command, env=environment(**environ), capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, env=environment(**environ), capture_output=True, text=True, timeout=180, check=False)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Running:
     def get(self, path: str) -> tuple[int, Any]:
         """Status and body, as JSON when it is."""
         try:
-            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
                 status, body = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
@@ -82,7 +82,7 @@ class Running:
     def post(self, path: str, body: Any) -> int:
         headers = {"content-type": "application/json"}
         asked = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return int(answer.status)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -116,7 +116,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def wait_until_nothing_is_left(folder: Path) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while left_over(folder) and time.monotonic() < end:
         time.sleep(0.05)
     assert left_over(folder) == []

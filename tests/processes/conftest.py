@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.processes.driver import Bank, Customer
+from tests.processes.driver import Bank, Customer, wait_for
 
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+from faults.process import free_port
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +31,7 @@ def amina(bank: Bank) -> Customer:
     customer = Customer(bank, "+254712345701").log_in()
     paid = bank.outside_pays(customer.invoice(200_000)["paymentRequest"])
     assert paid["status"] == "SUCCEEDED", paid
-    from tests.processes.driver import wait_for
-
-    wait_for(lambda: customer.balance() == 200_000, 20, "the first deposit is credited")
+    wait_for(lambda: customer.balance() == 200_000, 60, "the first deposit is credited")
     return customer
 
 

@@ -18,7 +18,7 @@ from hazina.kernel.embedded import OWNER_ROLE, Cluster
 
 __all__ = ["Bank", "Customer", "Process", "wait_for"]
 
-ANSWER_S = 30
+ANSWER_S = 60
 
 
 class Bank:
@@ -46,7 +46,7 @@ class Bank:
     def is_ready(self) -> bool:
         assert self.bank.running is not None and self.bank.running.poll() is None, self.said()
         with contextlib.suppress(httpx2.HTTPError):
-            answer = httpx2.get(f"{self.url}/readyz", timeout=5)
+            answer = httpx2.get(f"{self.url}/readyz", timeout=ANSWER_S)
             return answer.status_code == 200 and not answer.json()["degraded"]
         return False
 
@@ -61,7 +61,7 @@ class Bank:
         """``hazina verify``: what it printed. Fails when the books do not agree."""
         done = subprocess.run(
             [sys.executable, "-m", "hazina.cli", "verify", "--data", str(self.folder)],
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

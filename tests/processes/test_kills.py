@@ -73,7 +73,7 @@ def slow_update(bank: Bank, when: LiteralString) -> Iterator[None]:
     with bank.as_owner() as connection:
         connection.execute(
             """create function slow_update() returns trigger language plpgsql
-            as 'begin perform pg_sleep(8); return new; end'"""
+            as 'begin perform pg_sleep(600); return new; end'"""
         )
         connection.execute(
             sql.SQL(
@@ -111,7 +111,7 @@ def test_killed_after_the_hold_before_the_node_hears_of_it(bank: Bank, amina: Cu
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     with slow_update(bank, "new.lease_until is not null and old.lease_until is null"):
         thread = in_background(amina, invoice["paymentRequest"])
-        wait_for(lambda: open_payments(bank) == [0], 10, "the money is held")
+        wait_for(lambda: open_payments(bank) == [0], MINUTE, "the money is held")
         bank.kill()
         thread.join()
     assert ended(bank, amina, before, invoice) == "SUCCESS"
@@ -121,7 +121,7 @@ def test_killed_with_the_call_in_flight_that_never_arrives(bank: Bank, amina: Cu
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     bank.fault("send", "hang", times=1)
     thread = in_background(amina, invoice["paymentRequest"])
-    wait_for(lambda: open_payments(bank) == [1], 10, "the payment is sent")
+    wait_for(lambda: open_payments(bank) == [1], MINUTE, "the payment is sent")
     time.sleep(0.3)
     bank.kill()
     thread.join()
@@ -133,7 +133,7 @@ def test_killed_with_the_htlc_in_flight(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS, hold=True)
     thread = in_background(amina, invoice["paymentRequest"])
     path = f"lightning/invoices/{invoice['paymentHash']}"
-    wait_for(lambda: bank.control("GET", path)["state"] == "ACCEPTED", 10, "the payee holds the money")
+    wait_for(lambda: bank.control("GET", path)["state"] == "ACCEPTED", MINUTE, "the payee holds the money")
     bank.kill()
     thread.join()
     restart(bank)
@@ -146,7 +146,7 @@ def test_the_payee_refuses_while_the_bank_is_dead(bank: Bank, amina: Customer) -
     before, invoice = amina.balance(), bank.outside_invoice(SATS, hold=True)
     thread = in_background(amina, invoice["paymentRequest"])
     path = f"lightning/invoices/{invoice['paymentHash']}"
-    wait_for(lambda: bank.control("GET", path)["state"] == "ACCEPTED", 10, "the payee holds the money")
+    wait_for(lambda: bank.control("GET", path)["state"] == "ACCEPTED", MINUTE, "the payee holds the money")
     bank.kill()
     thread.join()
     bank.control("POST", f"{path}/cancel")
@@ -159,7 +159,7 @@ def test_killed_after_the_nodes_success_before_the_settle(bank: Bank, amina: Cus
     with slow_update(bank, "new.state = 2"):
         thread = in_background(amina, invoice["paymentRequest"])
         path = f"lightning/invoices/{invoice['paymentHash']}"
-        wait_for(lambda: bank.control("GET", path)["state"] == "SETTLED", 10, "the payee is paid")
+        wait_for(lambda: bank.control("GET", path)["state"] == "SETTLED", MINUTE, "the payee is paid")
         assert open_payments(bank) == [1]
         bank.kill()
         thread.join()
@@ -209,7 +209,7 @@ def test_killed_between_the_credit_and_the_cursor(bank: Bank, amina: Customer) -
         connection.autocommit = False
         connection.execute("lock table cursor in share row exclusive mode")
         assert bank.outside_pays(invoice["paymentRequest"])["status"] == "SUCCEEDED"
-        wait_for(lambda: amina.balance() == before + SATS, 10, "it is credited")
+        wait_for(lambda: amina.balance() == before + SATS, MINUTE, "it is credited")
         bank.kill()
     restart(bank)
     credited_once(amina, before, invoice)

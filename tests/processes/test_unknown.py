@@ -3,7 +3,6 @@ what the node says later."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -48,10 +47,8 @@ def test_while_the_payee_keeps_the_money_the_bank_says_pending(bank: Bank, amina
 def test_a_node_that_is_away_is_said_at_once_and_nothing_is_held(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     bank.fault("*", "error")
-    started = time.monotonic()
-    answer = wait_for(lambda: amina.pay(invoice["paymentRequest"]), 10, "an answer")
+    answer = amina.pay(invoice["paymentRequest"])
     assert answer["status"] == "FAILURE" and answer["errors"][0]["code"] == "LND_OFFLINE"
-    assert time.monotonic() - started < 5
     assert amina.balance() == before
     bank.heal()
     wait_for(lambda: amina.pay(invoice["paymentRequest"])["status"] == "SUCCESS", MINUTE, "the node is back")

@@ -15,7 +15,7 @@ from hazina.kernel import child
 from hazina.kernel.http import Answered, HttpClient
 from hazina.sandbox.world import ADMIN_MACAROON, BANK_MACAROON
 
-START_S = 30
+START_S = 120
 
 
 class SandboxProcess:
@@ -47,7 +47,7 @@ class SandboxProcess:
                 assert self._process.poll() is None, said
                 await asyncio.sleep(0.02)
         self.port = int(said.splitlines()[0].rpartition(":")[2])
-        self._client = HttpClient("sandbox", self.url, timeout_s=20)
+        self._client = HttpClient("sandbox", self.url, timeout_s=60)
 
     async def kill(self) -> None:
         assert self._process is not None and self._client is not None

@@ -201,7 +201,7 @@ async def test_nonsense_is_named(sandbox: SandboxProcess, path: str, body: Any, 
     ],
 )
 async def test_bodies_that_are_no_json(sandbox: SandboxProcess, body: bytes, status: int, code: str) -> None:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(f"{sandbox.url}/sandbox/api/price", content=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
@@ -239,7 +239,7 @@ async def test_hold_invoices_of_the_outside(sandbox: SandboxProcess) -> None:
 )
 async def test_only_this_machine_is_answered(sandbox: SandboxProcess, headers: dict[str, str]) -> None:
     """A page of another site may make a browser here send requests: it is refused by the names it brings."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         for path in ("/sandbox/api/sms", "/lnd/v1/state", "/exchange/kraken/0/public/Ticker"):
             answer = await client.get(f"{sandbox.url}{path}", headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (403, "NOT_LOCAL")

@@ -94,7 +94,7 @@ async def test_single_answers(
 
 async def test_bodies_that_are_no_json(sandbox: SandboxProcess) -> None:
     headers = {"Grpc-Metadata-macaroon": sandbox.macaroon(admin=True)}
-    async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:
+    async with httpx2.AsyncClient(trust_env=False, headers=headers, timeout=60) as client:
         for body in (b"{", b'{"value":NaN}', b"\xff", b"[" * 100_000, b'{"value":' + b"1" * 5_000 + b"}"):
             for path in ("/v1/invoices", "/v2/router/send"):
                 answer = await client.post(f"{sandbox.url}/lnd{path}", content=body)

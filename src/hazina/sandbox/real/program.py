@@ -104,8 +104,15 @@ class Program:
         return "no reason given"
 
 
+_HELD: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses at this moment."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Ports of loopback that stay free for our children as long as this process lives: bound, and never listened on,
+    so that programs which set SO_REUSEADDR (all of these do) may take them, and nobody gets one by chance."""
+    for _ in range(count):
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((HOST, 0))
+        _HELD.append(held)
+    return [int(one.getsockname()[1]) for one in _HELD[-count:]]
