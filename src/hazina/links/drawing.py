@@ -4,7 +4,8 @@ the links of others.
 A use of a link is reserved once, by the first invoice that fits; from then on it is that invoice's: paid, or free
 again when the payment surely failed. The payment is made for the link's owner like any other, under a key that
 follows from link, use and invoice, so whoever dies in between is followed by ``settle_uses``, which asks the same
-again. The owner's limits hold at the time of use; what the link may give away was confirmed when it was made.
+again. The owner's limits hold at the time of use; what the link may give away was confirmed when it was made. It
+is satoshi also where a dollar wallet pays them: its dollars are sold at the rate of the use.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ import structlog
 from psycopg.errors import UniqueViolation
 
 from hazina.access import Caller, Scope, require_person
-from hazina.accounts import WalletUnknown
 from hazina.identity import KEY
 from hazina.kernel import bolt11, lnurl
 from hazina.kernel.db import Tx
 from hazina.kernel.errors import Refusal
 from hazina.kernel.ids import derived, new_id
-from hazina.kernel.money import Asset, Msats
+from hazina.kernel.money import Msats
 from hazina.links import store
 from hazina.links.common import Parts
 from hazina.links.errors import AmountOutOfRange, LinkBusy, LinkUnknown, LnurlFailed, LnurlUnreadable
@@ -61,8 +61,6 @@ async def make(parts: Parts, caller: Caller, wish: NewWithdrawLink) -> tuple[Wit
     now = parts.clock.now()
     wish.check(now)
     wallet = await parts.accounts.wallet_for(caller, wish.wallet_id)
-    if wallet.asset is not Asset.BTC:
-        raise WalletUnknown
     title = clean(wish.title).strip()
     content = {
         "wallet": str(wish.wallet_id), "title": title, "least": str(wish.min_sats), "most": str(wish.max_sats),
