@@ -6,13 +6,14 @@ Passkeys are bound to the bank's own address, which on this machine is ``localho
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import CDPSession, Page, Route, expect
-from tests.contexts.identity.signers import Wallet
+from tests.contexts.identity.signers import BitcoinKey, NostrKey, Wallet
 
 from .conftest import Bank, Outside, People, Person
 from .test_access import check
@@ -79,6 +80,8 @@ async def test_a_passkey_starts_an_account_and_opens_it_again(people_at_home: Pe
     ways = person.page.get_by_role("main").get_by_role("listitem")
     await expect(ways).to_have_count(1)
     await expect(ways.first).to_contain_text("Passkey")
+    await ways.first.get_by_role("button", name="Change").click()
+    await expect(person.page.get_by_role("dialog")).to_contain_text("This is your only way in.")
     await expect(person.page.get_by_role("button", name="Remove")).to_have_count(0)
 
     for offered in (True, False):
@@ -112,6 +115,7 @@ async def test_a_lightning_wallet_is_linked_and_logs_in(people_at_home: People) 
     wallet = Wallet()
     person = await (await people_at_home("wallet_linker")).start()
     await person.open("/me/security")
+    await person.page.get_by_role("button", name="Another way").click()
     await person.page.get_by_role("button", name="Link a Lightning wallet").click()
     await expect(person.page.get_by_role("img", name="QR code to link a wallet")).to_be_visible()
     await scan(person.page, wallet)
@@ -130,6 +134,73 @@ async def test_a_lightning_wallet_is_linked_and_logs_in(people_at_home: People) 
     await expect(other.page.get_by_role("main")).to_contain_text("wallet_linker")
 
 
+async def test_bitcoin_and_nostr_keys_are_added_named_moved_and_log_in(people_at_home: People) -> None:
+    """One person adds both and lets go of the Nostr key; another, who came by a Bitcoin key, takes it over."""
+    coins, nostr = BitcoinKey(), NostrKey()
+    person = await (await people_at_home("signing_one")).start()
+    page, ways = person.page, person.page.get_by_role("main").get_by_role("listitem")
+    await person.open("/me/security")
+    await page.get_by_role("button", name="Another way").click()
+    await page.get_by_role("button", name="Add a Bitcoin key").click()
+    await page.get_by_label("Your Bitcoin address").fill(coins.address())
+    await page.get_by_role("button", name="Next").click()
+    await page.get_by_label("Signature").fill("no signature")
+    await page.get_by_role("button", name="Add it").click()
+    await expect(page.get_by_role("alert").filter(has_text="This is no signature.")).to_be_visible()
+    await check(page, "a text to sign")
+    await page.get_by_label("Signature").fill(coins.sign(await page.locator(".to-sign p").inner_text()))
+    await page.get_by_role("button", name="Add it").click()
+    await expect(ways).to_have_count(2)
+    await ways.nth(1).get_by_role("button", name="Change Bitcoin key").click()
+    await page.get_by_label("What do you call it?").fill("Cold wallet")
+    await page.get_by_role("button", name="Save the name").click()
+    await expect(ways.nth(1)).to_contain_text("Cold wallet")
+
+    await _extension(page, nostr)
+    await page.get_by_role("button", name="Another way").click()
+    await page.get_by_role("button", name="Add a Nostr key").click()
+    await ways.nth(2).get_by_role("button", name="Change Nostr key").click()
+    await page.get_by_role("button", name="Let another account have it").click()
+    await page.get_by_role("button", name="Allow it").click()
+    sheet = page.get_by_role("dialog", name="Confirm that it is you")
+    await sheet.get_by_role("button", name="Sign with my Bitcoin key").click()
+    await sheet.get_by_label("Signature").fill(coins.sign(await sheet.locator(".to-sign p").inner_text()))
+    await sheet.get_by_role("button", name="Confirm", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_contain_text("It can be taken over until")
+
+    other = await people_at_home("signing_two")
+    await other.open()
+    await other.page.get_by_role("button", name="Other ways").click()
+    await other.page.get_by_role("button", name="Log in with a Bitcoin key").click()
+    theirs = BitcoinKey()
+    await other.page.get_by_label("Your Bitcoin address").fill(theirs.address())
+    await other.page.get_by_role("button", name="Next").click()
+    asked = await other.page.locator(".to-sign p").inner_text()
+    await other.page.get_by_label("Signature").fill(theirs.sign_legacy(asked))
+    await other.page.get_by_role("dialog").get_by_role("button", name="Log in").click()
+    await other.page.get_by_role("button", name="Later").click()
+    await other.open("/me/security")
+    await other.page.get_by_role("button", name="Another way").click()
+    await other.page.get_by_role("button", name="Add a Nostr key").click()
+    await other.page.get_by_label("Signed event").fill("{}")
+    await other.page.get_by_role("button", name="Add it").click()
+    await expect(other.page.get_by_role("alert").filter(has_text="This is no signed event.")).to_be_visible()
+    event = json.loads(await other.page.locator(".to-sign p").inner_text())
+    await other.page.get_by_label("Signed event").fill(json.dumps(nostr.sign(event)))
+    await other.page.get_by_role("button", name="Add it").click()
+    await expect(other.page.get_by_role("main").get_by_role("listitem").nth(1)).to_contain_text("Nostr key")
+    await page.reload()
+    await expect(ways).to_have_count(2)
+    for one in (person, other):
+        one.excuse("40")  # what was refused above
+
+
+async def _extension(page: Page, key: NostrKey) -> None:
+    """A browser's extension that holds a Nostr key (NIP-07)."""
+    await page.expose_function("signByExtension", key.sign)
+    await page.evaluate("window.nostr = { signEvent: (event) => window.signByExtension(event) }")
+
+
 async def test_a_passkey_is_added_used_as_second_proof_and_the_phone_removed(people_at_home: People) -> None:
     person = await (await people_at_home("two_ways")).start()
     await authenticator(person.page)
@@ -144,8 +215,9 @@ async def test_a_passkey_is_added_used_as_second_proof_and_the_phone_removed(peo
         person.page.get_by_role("alert").filter(has_text="has a passkey for your account already")
     ).to_be_visible()
 
-    await ways.first.get_by_role("button", name="Remove").click()
+    await ways.first.get_by_role("button", name="Change").click()
     await person.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await person.page.get_by_role("dialog", name="Remove").get_by_role("button", name="Remove").click()
     await person.page.get_by_role("dialog").get_by_role("button", name="Confirm with a passkey").click()
     await expect(ways).to_have_count(1)
     await expect(ways.first).to_contain_text("Passkey")
@@ -198,7 +270,10 @@ async def test_security_is_for_everybody(theme: str, people_at_home: People, out
     await person.open("/me/security")
     await expect(person.page.get_by_role("main").get_by_role("listitem")).to_have_count(1)
     await check(person.page, "ways to log in")
+    await person.page.get_by_role("button", name=re.compile("^(Another way|Njia nyingine)")).click()
     await person.page.get_by_role("button", name=re.compile("^(Link|Unganisha)")).click()
+    what = "Ongeza pochi ya Lightning" if theme == "dark" else "Add a Lightning wallet"
+    await expect(person.page.get_by_role("dialog")).to_contain_text(what)
     await person.page.get_by_role("dialog").get_by_role("button", name=re.compile("passkey")).click()
     await expect(person.page.get_by_role("dialog").get_by_role("img")).to_be_visible()
     await check(person.page, "link a wallet")

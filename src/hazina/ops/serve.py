@@ -224,13 +224,15 @@ def log_to(file: Path) -> TextIO:
 
 
 def _welcome(url: str, settings: Settings) -> str:
+    """Customers are told the bank's own address: passkeys and log-ins of apps are bound to it."""
     lines = [
         "",
         f"Hazina is ready at {url}",
         "",
-        f"  wallet      {url}/wallet",
+        f"  wallet      {settings.origin}/wallet",
     ]
     if settings.sandbox_url:
-        lines.append(f"  sandbox     {url}/sandbox   (text messages, an outside Lightning wallet, faults)")
+        here = url if settings.public_url else settings.origin
+        lines.append(f"  sandbox     {here}/sandbox   (text messages, an outside Lightning wallet, faults)")
     lines += [f"  GraphQL     {url}/graphql", "", "Ctrl-C stops everything."]
     return "\n".join(lines)

@@ -63,3 +63,9 @@ export const ShowCurrency = doc<{ accountUpdateDisplayCurrency: Errors & { accou
 /** CSV in base64, every wallet's. */
 export const Statement = doc<{ me: { defaultAccount: { csvTransactions: string } } | null }, { walletIds: string[] }>(
   `query Statement($walletIds: [WalletId!]!) { me { defaultAccount { csvTransactions(walletIds: $walletIds) } } }`);
+
+export const AskEmail = doc<{ asked: Errors & { id: string | null } }, { email: string }>(
+  `mutation AskEmail($email: EmailAddress!) { asked: userEmailRegistrationInitiate(input: { email: $email }) { errors { message code } id: emailRegistrationId } }`);
+
+export const AddEmail = doc<{ added: Errors }, { id: string; code: string }>(
+  `mutation AddEmail($id: EmailRegistrationId!, $code: OneTimeAuthCode!) { added: userEmailRegistrationValidate(input: { emailRegistrationId: $id, code: $code }) { errors { message code } } }`);

@@ -111,11 +111,14 @@ export async function walletAnswered<R>(link: Link, open: () => boolean, proof?:
 // -- what one has --------------------------------------------------------------------------------
 
 export const factors = async (): Promise<Factor[]> => (await rest<{ factors: Factor[] }>("/auth/factors", undefined, "GET")).factors;
+export const renameFactor = (id: string, name: string): Promise<unknown> => rest(`/auth/factors/${id}`, { name }, "PATCH");
+/** Until when another account may take it over, in seconds. */
+export const releaseFactor = async (id: string, proof?: string): Promise<number> => (await rest<{ releasedUntil: number }>(`/auth/factors/${id}/release`, {}, "POST", proof)).releasedUntil;
 export const removeFactor = (id: string, proof?: string): Promise<unknown> => rest(`/auth/factors/${id}`, undefined, "DELETE", proof);
 
 // -- second proofs -------------------------------------------------------------------------------
 
-interface Begun { to?: string; publicKey?: RequestJson; id?: string; lnurl?: string; event?: unknown; expiresAt: string }
+interface Begun { to?: string; publicKey?: RequestJson; id?: string; lnurl?: string; event?: unknown; text?: string; expiresAt: string }
 
 export const beginProof = (challenge: string, method: string): Promise<Begun> => rest("/auth/step-up/begin", { challenge, method });
 /** The proof of one use, by a code or what else the method answers with. */

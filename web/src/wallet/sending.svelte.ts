@@ -31,7 +31,12 @@ export type Outcome = "sending" | "done" | "already" | "lost" | "absent" | "refu
 const UNCLEAR = new Set(["CONFLICT", "UNKNOWN", "UNKNOWN_CLIENT_ERROR", "UNEXPECTED_CLIENT_ERROR", "DB_ERROR", "INTERNAL", "TIMEOUT"]);
 const SEEK_MS = [1000, 1500, 2000, 2500, 3000, 4000, 5000, 5000, 5000];
 const FOLLOW_MS = 2500;
-const after = (ms: number): Promise<void> => new Promise((r) => setTimeout(r, ms));
+/** After so long, or as soon as the network is back. */
+const after = (ms: number): Promise<void> => new Promise((done) => {
+  const go = (): void => { clearTimeout(timer); removeEventListener("online", go); done(); };
+  const timer = setTimeout(go, ms);
+  addEventListener("online", go);
+});
 
 class Sending {
   target = $state.raw<Target | null>(null);
@@ -190,6 +195,8 @@ class Sending {
     this.problem = null;
     this.proofs = null;
     this.startedAt = Math.floor(Date.now() / 1000);
+    // Nothing leaves a device without network: this is no unknown outcome.
+    if (!navigator.onLine) { Object.assign(this, { outcome: "refused", problem: { text: t("problem.offline"), code: "" } }); return; }
     try {
       const sent = await this.#pay(proof);
       if (run === this.#run) this.#take(sent, run);

@@ -41,3 +41,6 @@ export function deviceOf(agent: string | null): string {
   const told = [browser, system].filter(Boolean).map((n) => names[n] ?? n).join(", ");
   return told || agent.slice(0, 40);
 }
+
+/** Was this page opened by another address than the bank's own? */
+export const elsewhere = (): boolean => bank.domain !== "" && location.host !== bank.domain;
