@@ -24,9 +24,9 @@ async def test_the_page_is_the_outside_world(people: People, funded: Person) -> 
 
     # A webhook that came, from whomever.
     state = await (await page.request.get(f"{person.bank.url}/sandbox/api/state")).json()
-    await page.request.post(f"{state['hooks']['url']}/bench", data={"eventType": "receive.lightning"})
+    await page.request.post(f"{state['hooks']['url']}/the-bench", data={"eventType": "receive.lightning"})
     hooks = page.get_by_role("region", name="Webhooks that came")
-    await expect(hooks.get_by_role("listitem").filter(has_text="/bench")).to_contain_text("receive.lightning")
+    await expect(hooks.get_by_role("listitem").filter(has_text="the-bench")).to_contain_text("receive.lightning")
 
     # A request of the stranger, paid from the wallet.
     await page.get_by_label("Amount in sats", exact=True).fill("1500")
