@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 
 import pytest
 from tests.adapters.worlds import Played, Real, World
-from tests.real.conftest import lnd_network, network, programs
+from tests.real.conftest import lnd_network, lnd_programs, network, programs
 from tests.sandbox.conftest import sandbox, sandbox_process
 from tests.sandbox.process import SandboxProcess
 
@@ -16,8 +15,8 @@ from hazina.adapters.lnd import Lnd
 from hazina.sandbox.real.network import Network
 
 __all__ = [
-    "lnd", "lnd_network", "network", "played", "programs", "real_electrum", "real_lnd", "sandbox", "sandbox_process",
-    "world",
+    "lnd", "lnd_network", "lnd_programs", "network", "played", "programs", "real_electrum", "real_lnd", "sandbox",
+    "sandbox_process", "world",
 ]  # fmt: skip
 
 
@@ -55,8 +54,6 @@ async def real_lnd(lnd_network: Network) -> AsyncIterator[World]:
 @pytest.fixture(params=["sandbox LND", "real Electrum", "real LND"])
 def world(request: pytest.FixtureRequest) -> World:
     """The node under test and its surroundings. Asked for by name, so that the played one starts no real ones."""
-    if request.param == "real LND" and "HAZINA_LND_BINARY" not in os.environ:
-        pytest.skip("no real LND: HAZINA_LND_BINARY names none")
     fixtures = {"sandbox LND": "played", "real Electrum": "real_electrum", "real LND": "real_lnd"}
     found: World = request.getfixturevalue(fixtures[request.param])
     return found

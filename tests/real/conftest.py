@@ -43,12 +43,26 @@ async def programs() -> Programs:
 
 
 @pytest.fixture(scope="session")
-async def lnd_network(programs: Programs) -> AsyncIterator[Network]:
-    """As ``network``, of three LNDs. Only where HAZINA_LND_BINARY names one."""
-    named = Programs(programs.bitcoind, lnd=Path(os.environ["HAZINA_LND_BINARY"]).resolve())
+def lnd_programs(programs: Programs) -> Programs:
+    """With an LND in Electrum's place. Only where HAZINA_LND_BINARY names one."""
+    if "HAZINA_LND_BINARY" not in os.environ:
+        pytest.skip("no real LND: HAZINA_LND_BINARY names none")
+    return Programs(programs.bitcoind, lnd=Path(os.environ["HAZINA_LND_BINARY"]).resolve())
+
+
+@pytest.fixture(scope="session", params=["electrum", "lnd"])
+def each_kind(request: pytest.FixtureRequest) -> Programs:
+    """The programs of a network of either kind."""
+    found: Programs = request.getfixturevalue("programs" if request.param == "electrum" else "lnd_programs")
+    return found
+
+
+@pytest.fixture(scope="session")
+async def lnd_network(lnd_programs: Programs) -> AsyncIterator[Network]:
+    """As ``network``, of three LNDs."""
     folder = Path(tempfile.mkdtemp(prefix="hazina-lnd-"))
     try:
-        async with running(named, folder) as up:
+        async with running(lnd_programs, folder) as up:
             yield up
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazina.ops import Trouble
-from hazina.settings import Bitcoind, Electrum, Settings
+from hazina.settings import Bitcoind, Electrum, Lnd, Settings
 
 if TYPE_CHECKING:
     from hazina.sandbox.real.network import Network
@@ -92,7 +92,9 @@ def nodes_of(settings: Settings, folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise Trouble(f"The sandbox in {folder} does not say where its nodes are.") from None
     changes: dict[str, Any] = {}
-    if not settings.lightning:
+    if not settings.lightning and "lnd" in found:
+        changes["lnd"] = Lnd.model_validate(found["lnd"])
+    elif not settings.lightning:
         changes["nodes"] = {
             ELECTRUM: Electrum.model_validate({"kind": "electrum", "name": ELECTRUM, **found["electrum"]})
         }

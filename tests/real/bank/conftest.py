@@ -16,13 +16,20 @@ __all__ = ["funded", "outside", "people"]
 
 
 def variables(programs: Programs) -> dict[str, str]:
-    return {"HAZINA_BITCOIND": str(programs.bitcoind), "HAZINA_ELECTRUM": str(programs.electrum)}
+    found = {"HAZINA_BITCOIND": str(programs.bitcoind)}
+    if programs.lnd is not None:
+        return {**found, "HAZINA_LND_BINARY": str(programs.lnd)}
+    return {**found, "HAZINA_ELECTRUM": str(programs.electrum)}
+
+
+def real_nodes(programs: Programs) -> tuple[str, ...]:
+    return ("--regtest", "--lightning", programs.kind)
 
 
 async def started(folder: Path, programs: Programs, *arguments: str) -> Running:
     """``hazina up --regtest`` on ``folder``'s data."""
     await prepare(programs)
-    command = ("up", "--data", str(folder / "data"), "--port", "0", "--regtest", *arguments)
+    command = ("up", "--data", str(folder / "data"), "--port", "0", *real_nodes(programs), *arguments)
     return await asyncio.to_thread(Running.start, folder / "log", *command, **variables(programs))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.processes.driver import Bank, Customer, wait_for
-from tests.real.bank.conftest import variables
+from tests.real.bank.conftest import real_nodes, variables
 
 from faults.process import free_port
 from hazina.sandbox.real.network import Programs, prepare
@@ -22,8 +22,8 @@ FUNDS = 200_000
 class RealBank(Bank):
     def __init__(self, folder: Path, port: int, programs: Programs) -> None:
         super().__init__(folder, port)
-        self.world.arguments.append("--regtest")
-        self.bank.arguments.append("--regtest")
+        self.world.arguments += real_nodes(programs)
+        self.bank.arguments += real_nodes(programs)
         self.world.environ = self.bank.environ = variables(programs)
 
     def outside_invoice(self, sats: int, **more: Any) -> Any:
@@ -45,11 +45,11 @@ class RealBank(Bank):
 
 
 @pytest.fixture(scope="session")
-async def bank(programs: Programs) -> AsyncIterator[RealBank]:
-    await prepare(programs)
+async def bank(each_kind: Programs) -> AsyncIterator[RealBank]:
+    await prepare(each_kind)
     with tempfile.TemporaryDirectory(prefix="hazina-rails-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        made = RealBank(Path(folder) / "data", free_port(), programs)
+        made = RealBank(Path(folder) / "data", free_port(), each_kind)
         made.folder.mkdir(mode=0o711)
         try:
             made.start_world()

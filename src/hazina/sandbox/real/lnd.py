@@ -21,6 +21,7 @@ START_S = 120.0
 CONNECT_S = 60.0
 ATTEMPTS_S = 60
 FEE_LIMIT_MSAT = 10**9
+NOT_FOUND = 5  # gRPC code
 
 
 class Lnd:
@@ -59,6 +60,7 @@ class Lnd:
             "bitcoind.zmqpubrawtx": node.zmq["rawtx"],
             "lnddir": self.folder,
             "listen": f"{HOST}:{self.p2p_port}",
+            "externalip": f"{HOST}:{self.p2p_port}",  # peers forget the address of one that announces none
             "rpclisten": f"{HOST}:{self.grpc_port}",
             "restlisten": f"{HOST}:{self.rest_port}",
             "alias": self.name,
@@ -261,8 +263,10 @@ class Lnd:
                 return await self._last("GET", f"/v2/router/track/{path}", None)
         except TimeoutError:  # a hold invoice may keep it for long
             return Paid("IN_FLIGHT")
-        except RpcError:
-            return Paid("FAILED", error="UNKNOWN")
+        except RpcError as error:
+            if error.code == NOT_FOUND:
+                return Paid("FAILED", error="UNKNOWN")
+            raise NoAnswer(f"{self.name}: {error.message}") from error  # still starting, for one
 
     async def _last(self, method: str, path: str, body: Any) -> Paid:
         """What the stream says at its end."""

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable
@@ -55,11 +56,18 @@ class Programs:
 
     @property
     def template(self) -> Path:
-        """Where the network lies that others are copies of: beside the program, one for each pair of versions."""
+        """Where the network lies that others are copies of, one for each pair of versions: beside Electrum's
+        environment, which we made; an lnd is the operator's, so its network goes where programs keep such things."""
         node = self.lnd or self.electrum
         assert node is not None
-        key = hashlib.sha256(f"{RECIPE} {self.bitcoind.resolve()} {node.resolve()}".encode()).hexdigest()
-        return node.parent / f"network-{key[:12]}"
+        parts = [RECIPE, self.bitcoind.resolve(), node.resolve()]
+        if self.lnd is None:
+            folder = node.parent
+        else:
+            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hazina"
+            parts.append(node.stat().st_mtime_ns)  # an older lnd does not open what a newer one wrote
+        key = hashlib.sha256(" ".join(str(part) for part in parts).encode()).hexdigest()
+        return folder / f"network-{key[:12]}"
 
 
 class Network:
