@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -158,10 +159,28 @@ def test_f12_trouble_is_told_within_two_minutes() -> None:
     assert "catching up" in (replace(well, catching_up=True).trouble(soon, POLICY) or "")
     assert "behind" in (replace(well, node_height=98, headers=98).trouble(soon, POLICY) or "")
     assert "the watch is at" in (replace(well, done_at=AT).trouble(soon, POLICY) or "")
+    assert replace(well, headers=103).trouble(soon, POLICY) is None, "a block comes after its header"
     late = AT + timedelta(hours=2)
     quiet = standing(looked_at=late, done_at=late)
     assert "no new block" in (quiet.trouble(late, POLICY) or "")
     assert quiet.trouble(late, Policy.of(Network.REGTEST)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"headers": 103, "moved_at": AT}, "stuck at block 100 of 103"),
+        ({"catching_up": True, "headers": 900}, "catching up: block 100 of 900"),
+        ({"node_height": 98, "headers": 98}, "behind the bank's 100"),
+    ],
+)
+def test_f12_payouts_wait_for_a_node_that_does_not_know_todays_chain(changes: dict[str, Any], said: str) -> None:
+    now = AT + timedelta(hours=2)
+    quiet = standing(looked_at=AT, done_at=AT)
+    assert quiet.trouble(now, POLICY) and quiet.astray(now, POLICY) is None, "silence and a long gap are other things"
+    astray = replace(quiet, **changes)
+    assert said in (astray.astray(now, POLICY) or "")
+    assert said in (replace(astray, looked_at=now).trouble(now, POLICY) or "")
 
 
 # --- fees -------------------------------------------------------------------------------------------

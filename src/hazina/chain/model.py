@@ -110,16 +110,23 @@ class Standing:
         """What is wrong, for operators; None when all is well. Deposits that come meanwhile are late, not lost."""
         if now - self.looked_at > policy.silence_max:
             return f"the Bitcoin node has not answered since {self.looked_at:%Y-%m-%d %H:%M:%S} UTC"
+        if (astray := self.astray(now, policy)) is not None:
+            return astray
+        if policy.tip_age_max is not None and now - self.moved_at > policy.tip_age_max:
+            return f"no new block since {self.moved_at:%Y-%m-%d %H:%M} UTC"
+        if now - self.done_at > policy.silence_max:
+            return f"the watch is at block {self.height:,} of {self.node_height:,}"
+        return None
+
+    def astray(self, now: datetime, policy: Policy) -> str | None:
+        """Why the node's chain is not today's, so that what it says of coins and fees is old: no payout is built on
+        it. None: it is."""
         if self.catching_up:
             return f"the Bitcoin node is catching up: block {self.node_height:,} of {self.headers:,}"
         if self.node_height < self.height:
             return f"the Bitcoin node is at block {self.node_height:,}, behind the bank's {self.height:,}"
         if self.headers > self.node_height and now - self.moved_at > policy.silence_max:
             return f"the Bitcoin node is stuck at block {self.node_height:,} of {self.headers:,}"
-        if policy.tip_age_max is not None and now - self.moved_at > policy.tip_age_max:
-            return f"no new block since {self.moved_at:%Y-%m-%d %H:%M} UTC"
-        if now - self.done_at > policy.silence_max:
-            return f"the watch is at block {self.height:,} of {self.node_height:,}"
         return None
 
 

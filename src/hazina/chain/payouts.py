@@ -46,6 +46,7 @@ from hazina.chain.ports import (
     Wallets,
 )
 from hazina.chain.store import emit, tell
+from hazina.chain.store import standing as watched
 from hazina.kernel.clock import Clock
 from hazina.kernel.db import Database, Tx
 from hazina.kernel.ids import new_id
@@ -155,10 +156,11 @@ class Payouts:
     # --- building ---------------------------------------------------------------------------------
 
     async def build(self, speed: Speed, rate: int) -> UUID | None:
-        """The batch of a queue, when it is due; its id. Nothing while money may not leave by the chain."""
+        """The batch of a queue, when it is due; its id. Nothing while money may not leave by the chain, or the node
+        does not know today's."""
         now = self.clock.now()
         async with self.db.reading() as tx:
-            if await stopping(tx, Rail.ONCHAIN):
+            if await stopping(tx, Rail.ONCHAIN) or await self._is_astray(tx):
                 return None
             queued = await store.queued(tx, speed, 2 * self.policy.batch_max)
         if not queued:
@@ -171,6 +173,10 @@ class Payouts:
         self._alarm_if_short(speed, chosen, payable)
         found = await self._signed(payable, rate)
         return None if found is None else await self._store(speed, rate, *found)
+
+    async def _is_astray(self, tx: Tx) -> bool:
+        seen = await watched(tx)
+        return seen is not None and seen.astray(self.clock.now(), self.rules) is not None
 
     async def _at_this_rate(self, queued: Sequence[Payout], rate: int) -> list[Payout]:
         """Those whose quoted fee is near enough; the others wait, and are given back whole after a while."""

@@ -151,6 +151,7 @@ def must_fit(info: NodeInfo, network: Network, cursor: Place | None) -> None:
 
 async def _first_cursor(parts: Parts, info: NodeInfo) -> None:
     if info.catching_up and parts.network is not Network.REGTEST:
+        await _note(parts, info)  # so that whoever asks is told so
         raise NodeSilent("the node is in its initial download; addresses are given out when it is done")
     headers = await parts.bitcoin.headers(max(info.height - FIRST_PLACES, 0), info.height)
     if not headers:
