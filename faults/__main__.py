@@ -12,7 +12,7 @@ from pathlib import Path
 from faults import checks, crowds, database, freezes, kills, node
 from faults.bank import Bank
 from faults.load import Kind
-from faults.report import FAULTS, Fault, Finding, table, write
+from faults.report import FAULTS, Fault, Finding, table, write, write_some
 from faults.scene import LeftOut, Scene
 
 LOADED = (kills, freezes, node, database, crowds)
@@ -23,14 +23,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="all without a name; F05 and the like")
     parser.add_argument("--list", action="store_true", help="what there is")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="put the table, or NAME's row, into docs/reliability.md")
     parser.add_argument("--keep", metavar="DIR", help="use this empty folder, and keep it")
     chosen = parser.parse_args(arguments)
     names = [name.upper() for name in chosen.names] or sorted(FAULTS)
     if unknown := set(names) - set(FAULTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
-    if chosen.write and chosen.names:
-        parser.error("--write is for all of them: the page has one table of one run")
     if chosen.list:
         for fault in FAULTS.values():
             print(f"{fault.name}  {fault.title}\n       {fault.promised}")
@@ -42,7 +40,9 @@ def main(arguments: list[str]) -> int:
         folder.chmod(0o711)
         findings, calm = play([FAULTS[name] for name in names], folder)
     print(f"\n{table(findings)}\n\n{calm}")
-    if chosen.write:
+    if chosen.write and chosen.names:
+        write_some(findings)
+    elif chosen.write:
         write(findings, time.monotonic() - began, calm)
     broken = [finding for finding in findings if finding.wrong]
     for finding in broken:

@@ -163,6 +163,7 @@ class Bank:
             member.relay.release()
             member.relay.copies = 1
             member.relay.caught = 0
+            member.relay.late_answers.clear()
             if member.alive:
                 member.thaw()
         self.disarm()

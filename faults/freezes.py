@@ -46,6 +46,7 @@ def frozen(scene: Scene, finding: Finding) -> None:
         load.ports = [other.port]
         load.go_on(FROZEN_S)
         meanwhile = sum(row.state == checks.PAID for row in scene.rows_of(*struck))
+        held = victim.relay.caught  # a customer's own may be among them
         for member in (victim, bank.workers[0]):
             member.thaw()
         victim.relay.release()
@@ -55,7 +56,6 @@ def frozen(scene: Scene, finding: Finding) -> None:
     finding.says(f"{meanwhile} of {len(struck)} finished by the others meanwhile", meanwhile == len(struck))
     heard = victim.relay.late_answers
     refused = sum("macaroon" in text or "expired" in text for text in heard)
-    held = victim.relay.caught  # a customer's own may be among them
     finding.says(f"{refused} of {held} late calls refused by the node", refused == held >= 3)
     if refused != held:
         finding.wrong += [text[:300] for text in heard]

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- begin: written by ./dev faults -->", "<!-- end -->"
+AGAIN = " was measured again:"
 
 
 @dataclass
@@ -62,14 +63,43 @@ def machine() -> str:
     return f"{os.cpu_count()} cores{model}, {memory_gb:.0f} GB, {platform.system()}, Python {platform.python_version()}"
 
 
+def today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
 def write(findings: list[Finding], seconds: float, calm: str, page: Path = PAGE) -> None:
-    """Put the table between the page's marks; the rest of the page is written by hand."""
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    """Put the table of a whole run between the page's marks; the rest of the page is written by hand."""
     text = (
-        f"{BEGIN}\n\nMeasured {when} on {machine()}; all of it in {seconds / 60:.0f} minutes. {calm}\n\n"
+        f"{BEGIN}\n\nMeasured {today()} on {machine()}; all of it in {seconds / 60:.0f} minutes. {calm}\n\n"
         f"{table(findings)}\n\n{END}"
     )
     page.write_text(replaced(page.read_text(), text))
+
+
+def write_some(findings: list[Finding], page: Path = PAGE) -> None:
+    """Put the rows of these faults in the places of their old ones, and say below the table when they were
+    measured. Raises ValueError for a page without a table, or with one that has no such row."""
+    page.write_text(with_rows(page.read_text(), findings, f"{today()} on {machine()}"))
+
+
+def with_rows(page: str, findings: Iterable[Finding], when: str) -> str:
+    before, _, rest = page.partition(BEGIN)
+    written, _, after = rest.partition(END)
+    top, rows, below = [], {}, {}
+    for line in written.strip().split("\n"):
+        if row := re.match(r"\| ([A-Z0-9]+) ", line):
+            rows[row[1]] = line
+        elif again := re.match(rf"- (\w+){AGAIN}", line):
+            below[again[1]] = line
+        else:
+            top.append(line)
+    for finding in findings:
+        if finding.name not in rows:
+            raise ValueError(f"the page's table has no {finding.name}: write all of it once")
+        rows[finding.name] = finding.row
+        below[finding.name] = f"- {finding.name}{AGAIN} {when}."
+    parts = ["\n".join(top).strip() + "\n" + "\n".join(rows.values()), "\n".join(below[one] for one in sorted(below))]
+    return f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}"
 
 
 def replaced(page: str, text: str) -> str:

@@ -10,7 +10,7 @@ from faults.client import Answer, parse
 from faults.load import Told, read
 from faults.process import free_port
 from faults.relay import Relay, chunks
-from faults.report import BEGIN, END, FAULTS, Finding, replaced, table
+from faults.report import BEGIN, END, FAULTS, Finding, replaced, table, with_rows
 
 WANTED = {f"F{n:02d}" for n in (*range(1, 9), 16, *range(18, 25), 28, 31)} | {"WRITERS"}
 
@@ -55,6 +55,20 @@ def test_the_table_replaces_the_one_before() -> None:
     assert table([finding]).endswith("| F00 nothing happens | nothing | 1 / 2; too slow | BROKEN |")
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert replaced(page, "new") == "before\nnew\nafter\n"
+
+
+def test_a_row_alone_replaces_its_own_and_says_when() -> None:
+    finding, other = Finding("F00", "nothing happens", "nothing"), Finding("F01", "all is lost", "nothing")
+    page = f"before\n{BEGIN}\n\nMeasured.\n\n{table([finding, other])}\n\n{END}\n| F00 elsewhere |\n"
+    finding.says("new")
+    once = with_rows(page, [finding], "today")
+    assert once == (
+        f"before\n{BEGIN}\n\nMeasured.\n\n{table([finding, other])}\n\n- F00 was measured again: today.\n\n"
+        f"{END}\n| F00 elsewhere |\n"
+    )
+    assert with_rows(once, [finding], "tomorrow") == once.replace("today", "tomorrow")
+    with pytest.raises(ValueError, match="F02"):
+        with_rows(page, [Finding("F02", "new", "nothing")], "today")
 
 
 async def test_a_held_call_arrives_though_its_sender_is_gone() -> None:
