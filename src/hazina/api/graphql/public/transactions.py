@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from ariadne import EnumType, ObjectType
 
@@ -12,6 +13,7 @@ from hazina.kernel.money import Asset, Msats, Price, amount_of
 from hazina.learn import memo_shown
 from hazina.payments import Direction, Line, LineStatus, Via
 
+T = TypeVar("T")
 transaction = ObjectType("Transaction")
 onchain = ObjectType("SettlementViaOnChain")
 settlement_price = ObjectType("PriceOfOneSettlementMinorUnitInDisplayMinorUnit")
@@ -56,17 +58,30 @@ def _counterparty(line: Line) -> dict[str, Any]:
     return {"counterPartyUsername": line.counterparty_username, "counterPartyWalletId": line.counterparty_wallet_id}
 
 
-async def _price(line: Line, info: Info) -> Price | None:
-    """The price when it happened; a line from before the first price shows today's."""
-    return line.price or await context_of(info).bank.prices.latest()
+def _own_rate(line: Line) -> FiatRate | None:
+    """What a dollar was in the line's currency when it happened, where that was read back with it."""
+    if line.display_rate is None:
+        return None
+    return FiatRate(currency(line.display_currency), line.display_rate, "", line.created_at)
 
 
 async def rate_of(line: Line, context: Context) -> FiatRate | None:
     """What a dollar was in the line's currency when it happened; what is so fresh that it was not read back, and
     what waits for its confirmations, shows today's."""
-    if line.display_rate is not None:
-        return FiatRate(currency(line.display_currency), line.display_rate, "", line.created_at)
-    return await context.bank.prices.rates.last(line.display_currency)
+    return _own_rate(line) or await context.bank.prices.rates.last(line.display_currency)
+
+
+def _shown(line: Line, info: Info, show: Callable[[Price | None, FiatRate | None], T]) -> T | Awaitable[T]:
+    """``show`` of the price and the rate when it happened; a line from before the first price shows today's. Nearly
+    every line carries both: a field that need not wait costs a fraction of one that might."""
+    if line.price is not None and (rate := _own_rate(line)) is not None:
+        return show(line.price, rate)
+
+    async def later() -> T:
+        context = context_of(info)
+        return show(line.price or await context.bank.prices.latest(), await rate_of(line, context))
+
+    return later()
 
 
 async def _confirmations(via: dict[str, Any], info: Info) -> int | None:
@@ -84,26 +99,30 @@ onchain.set_field("confirmationsNeeded", _confirmations_needed)
 
 
 @transaction.field("settlementPrice")
-async def _settlement_price(line: Line, info: Info) -> DisplayPrice:
-    price, rate = await _price(line, info), await rate_of(line, context_of(info))
-    if price is None and line.asset is Asset.BTC:
-        return DisplayPrice(0, 12)  # the field may not be null
-    return display_price(amount_of(line.asset, line.amount), price, rate) if price else DisplayPrice(10**6, 6)
+def _settlement_price(line: Line, info: Info) -> DisplayPrice | Awaitable[DisplayPrice]:
+    def show(price: Price | None, rate: FiatRate | None) -> DisplayPrice:
+        if price is None and line.asset is Asset.BTC:
+            return DisplayPrice(0, 12)  # the field may not be null
+        return display_price(amount_of(line.asset, line.amount), price, rate) if price else DisplayPrice(10**6, 6)
+
+    return _shown(line, info, show)
 
 
-async def _shown(line: Line, n: int, info: Info) -> str:
-    price, rate = await _price(line, info), await rate_of(line, context_of(info))
-    return display_amount(amount_of(line.asset, n), price, rate) if price else "0.00"
+def _amount(line: Line, info: Info, n: int) -> str | Awaitable[str]:
+    def show(price: Price | None, rate: FiatRate | None) -> str:
+        return display_amount(amount_of(line.asset, n), price, rate) if price else "0.00"
+
+    return _shown(line, info, show)
 
 
 @transaction.field("settlementDisplayAmount")
-async def _display_amount(line: Line, info: Info) -> str:
-    return await _shown(line, line.amount, info)
+def _display_amount(line: Line, info: Info) -> str | Awaitable[str]:
+    return _amount(line, info, line.amount)
 
 
 @transaction.field("settlementDisplayFee")
-async def _display_fee(line: Line, info: Info) -> str:
-    return await _shown(line, line.fee, info)
+def _display_fee(line: Line, info: Info) -> str | Awaitable[str]:
+    return _amount(line, info, line.fee)
 
 
 transaction.set_field("id", lambda line, _: str(line.id))
