@@ -441,10 +441,11 @@ LIQUIDITY_ERROR NEW_ACCOUNT_WITHDRAWAL_RESTRICTED REJECTED_CAPTCHA_FAILED IP_MIS
 OURS = {
     "User": {"sessions"},
     "SettlementViaOnChain": {"confirmations", "confirmationsNeeded"},
+    "Transaction": {"successAction"},
     "Mutation": {"sessionRevoke", "exchange", "exchangeQuoteCreate", "quizCompleted"},
 }
 OUR_TYPES = {
     "Session", "SessionRevokeInput",
     "ExchangeInput", "ExchangeQuote", "ExchangeQuoteCreateInput", "ExchangeQuotePayload",
-    "QuizCompletedInput", "QuizCompletedPayload",
+    "QuizCompletedInput", "QuizCompletedPayload", "SuccessAction",
 }  # fmt: skip

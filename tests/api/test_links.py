@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from tests.api.conftest import Person, World
@@ -22,8 +22,10 @@ from hazina.links import PayTo
 from hazina.links.zap import RECEIPT, REQUEST
 from hazina.payments import KeyReused, Sent
 
+ACTION = "successAction { tag message description url }"
 PAY = """mutation($input: LnAddressPaymentSendInput!) { lnAddressPaymentSend(input: $input) {
-    status errors { code message } transaction { settlementAmount memo initiationVia { __typename } } } }"""
+    status errors { code message } transaction { settlementAmount memo initiationVia { __typename }
+    successAction { tag message description url } } } }"""
 PAY_LNURL = """mutation($input: LnurlPaymentSendInput!) { lnurlPaymentSend(input: $input) {
     status errors { code message } transaction { settlementAmount settlementVia { __typename } } } }"""
 
@@ -200,6 +202,7 @@ async def test_paying_to_an_address_outside(world: World) -> None:
     wish = {"walletId": payer.wallets["BTC"], "lnurl": text, "amount": 500}
     again = (await payer.ask(PAY_LNURL, input=wish))["lnurlPaymentSend"]
     assert again["status"] == "SUCCESS" and again["transaction"]["settlementVia"]["__typename"] == "SettlementViaLn"
+    assert await contacts(payer) == {f"bob@{outside_of(world)}": 1}, "a link names nobody"
     left = (await payer.balances())["BTC"]
     assert 48_000 < left <= 48_500
 
@@ -217,8 +220,15 @@ async def test_the_same_order_again_pays_once(world: World) -> None:
     assert isinstance(again, Sent) and again.status in ("SUCCESS", "ALREADY_PAID") and again.line is not None
     assert {one.line.id for one in (first, *more) if isinstance(one, Sent) and one.line} == {again.line.id}
     assert (await payer.balances())["BTC"] > 48_900
+    assert await contacts(payer) == {f"bob@{outside_of(world)}": 1}
     with pytest.raises(KeyReused):
         await world.bank.links.pay(caller, replace(order, amount=Msats.from_sats(2_000)))
+
+
+async def contacts(person: Person) -> dict[str, int]:
+    """How often each was met."""
+    found = await person.ask("{ me { contacts { handle transactionsCount } } }")
+    return {one["handle"]: one["transactionsCount"] for one in found["me"]["contacts"]}
 
 
 @pytest.mark.parametrize("form", ["address", "lnurl"])
@@ -250,11 +260,42 @@ async def test_dollars_pay_to_addresses_too(world: World) -> None:
     assert (await amina.balances())["BTC"] == 1_000
     left = await payer.balances()
     assert left["BTC"] == 0 and 1_700 < left["USD"] < 1_900
+    assert await contacts(payer) == {"amina": 1, f"bob@{outside_of(world)}": 1}
 
 
 REFUSED = (
-    ["wrong_amount", "wrong_hash", "foreign_url", "unknown_action", "foreign_chain", "reason", "no_json", "wrong_tag"]
+    "wrong_amount", "wrong_hash", "foreign_url", "script_url", "bad_secret", "unknown_action", "foreign_chain",
+    "reason", "no_json", "wrong_tag",
 )  # fmt: skip
+
+
+async def test_what_others_say_to_who_has_paid(world: World) -> None:
+    """LUD-09 and LUD-10: in the answer, and in the statement afterwards; of who has paid, and of nobody else."""
+    payer, other, to = await world.rich(sats=50_000), await world.person(), f"bob@{outside_of(world)}"
+    nothing = {"tag": None, "message": None, "description": None, "url": None}
+    told: list[dict[str, str | None] | None] = [
+        None,
+        {**nothing, "tag": "message", "message": "Thank you"},
+        {**nothing, "tag": "url", "description": "Your order", "url": f"http://{outside_of(world)}/order"},
+        {**nothing, "tag": "aes", "message": "Gate code for bob: 4711", "description": "Your code"},
+    ]
+    try:
+        for mode, said in zip(("ok", "message", "own_url", "secret"), told, strict=True):
+            await world.outside("lnurl/mode", {"mode": mode})
+            key = str(uuid4()) if mode == "secret" else None  # kept with the order's invoice, or by itself
+            assert (await pay(payer, to, 1_000, key))["transaction"]["successAction"] == said, mode
+        async with world.bank.db.reading() as tx:
+            kept = await tx.value("select count(*) from lnurl_action")
+        refused = await pay(other, to, 1_000)
+    finally:
+        await world.outside("lnurl/mode", {"mode": "ok"})
+    found = await payer.ask(
+        f"{{ me {{ defaultAccount {{ transactions(first: 4) {{ edges {{ node {{ {ACTION} }} }} }} }} }} }}"
+    )
+    nodes = [one["node"]["successAction"] for one in found["me"]["defaultAccount"]["transactions"]["edges"]]
+    assert nodes == told[::-1]
+    async with world.bank.db.reading() as tx:
+        assert (refused["status"], await tx.value("select count(*) from lnurl_action")) == ("FAILURE", kept)
 
 
 async def test_lnu_09_what_is_refused_before_anything_is_moved(world: World) -> None:
@@ -280,6 +321,7 @@ async def test_lnu_09_what_is_refused_before_anything_is_moved(world: World) -> 
     much = await pay(payer, to, 200_000_000)
     assert much["status"] == "FAILURE" and "at a time" in much["errors"][0]["message"]
     assert 46_900 <= (await payer.balances())["BTC"] <= 47_000
+    assert await contacts(payer) == {to: 3}, "what was refused makes nobody acquainted"
 
 
 # -- withdraw links ------------------------------------------------------------------------------

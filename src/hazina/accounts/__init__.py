@@ -8,7 +8,7 @@ to pay their phone. Beside them: contacts, what a customer wants to be told, fee
 
 from hazina.accounts.closing import AccountClosing
 from hazina.accounts.contacts import Contacts
-from hazina.accounts.effects import EFFECTS, contact_row
+from hazina.accounts.effects import EFFECTS, contact_address_row, contact_row
 from hazina.accounts.errors import (
     ContactUnknown,
     DeletionRefused,
@@ -95,6 +95,7 @@ __all__ = [
     "account_by_id",
     "account_by_username",
     "accounts_by_ids",
+    "contact_address_row",
     "contact_row",
     "holders",
     "level_cap",

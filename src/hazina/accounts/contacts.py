@@ -1,6 +1,7 @@
 """Contacts: whom an account has paid or was paid by, and whom its owner has written down.
 
-Payments inside the bank make them, both ways, by a row of their unit (``effects.contact_row``).
+Payments inside the bank make them, both ways, and payments to Lightning Addresses elsewhere one way, by a row of their
+unit (``effects``).
 """
 
 from __future__ import annotations

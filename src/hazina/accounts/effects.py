@@ -22,10 +22,27 @@ CONTACT = EffectKind(
     """,
 )
 
-EFFECTS = (CONTACT,)
+CONTACT_ADDRESS = EffectKind(
+    "contact_address",
+    """
+    insert into contact (account_id, kind, handle, transactions_count, created_at)
+    select account, 'lnaddress', address, count(*), min(at)
+    from jsonb_to_recordset(%(rows)s::jsonb) as r(account uuid, address text, at timestamptz)
+    group by account, address order by account, address
+    on conflict (account_id, kind, handle)
+        do update set transactions_count = contact.transactions_count + excluded.transactions_count
+    """,
+)
+
+EFFECTS = (CONTACT, CONTACT_ADDRESS)
 
 
 def contact_row(one: UUID, other: UUID, at: datetime) -> Row:
     """Two accounts paid each other: each is the other's contact. A row of the unit that moved the money, so it is
     counted once exactly, with no cursor of its own to follow the payments by."""
     return Row("contact", {"one": str(one), "other": str(other), "at": at.isoformat()})
+
+
+def contact_address_row(account_id: UUID, address: str, at: datetime) -> Row:
+    """An account paid to somebody's Lightning Address elsewhere: one way, as nobody tells the other."""
+    return Row("contact_address", {"account": str(account_id), "address": address, "at": at.isoformat()})

@@ -1,8 +1,9 @@
 """Links: money behind a URL. LNURL-pay and Lightning Addresses in both directions, withdraw links in both directions,
 zaps.
 
-Owns ``link_secret``, ``lnurl_invoice``, ``zap``, ``withdraw_link``, ``withdraw_use`` and ``address_page``. It moves no
-money itself: invoices are made and paid by payments, so limits, caps and second proofs hold here as everywhere.
+Owns ``link_secret``, ``lnurl_invoice``, ``lnurl_action``, ``zap``, ``withdraw_link``, ``withdraw_use`` and
+``address_page``. It moves no money itself: invoices are made and paid by payments, so limits, caps and second proofs
+hold here as everywhere.
 """
 
 from hazina.links.common import Parts, reseal
@@ -16,6 +17,7 @@ from hazina.links.model import (
     Offer,
     Place,
     Places,
+    Said,
     WithdrawLink,
     clean,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "PayTo",
     "Place",
     "Places",
+    "Said",
     "WithdrawLink",
     "clean",
     "reseal",

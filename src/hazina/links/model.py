@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -12,6 +13,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 
 from hazina.kernel import bolt11
 from hazina.kernel.money import MSAT_PER_SAT, Msats
@@ -28,6 +34,8 @@ METADATA_MAX = 200_000
 K1_MAX = 128
 TITLE_MAX, USES_MAX, LINK_DAYS_MAX = 140, 100, 366
 SHOWN_MAX = 144
+SECRET_CHARS_MAX, URL_MAX = 4_096, 2_000
+"""Of a success action: its ciphertext in base64 (LUD-10), its address."""
 PAYER_KINDS = ("name", "identifier", "email", "pubkey")
 
 RECIPIENT_RATE = Rate("invoice-for", points=60, window_s=60, block_s=300)
@@ -225,11 +233,13 @@ def _items(metadata: str) -> list[tuple[str, str]]:
     ]
 
 
-def read_invoice(found: Mapping[str, Any], asked: PayRequest, amount: Msats, network: bolt11.Network) -> str:
-    """The invoice of a callback's answer: of our network, for exactly this amount, and, where it binds itself to a
-    description, to the one that we were shown. (Many services leave the hash out since the specification dropped
-    it; a wrong one is no accident.) A success action that we do not know, or that leads to another host, is a
-    reason not to pay (LUD-09). Raises LnurlFailed."""
+def read_invoice(
+    found: Mapping[str, Any], asked: PayRequest, amount: Msats, network: bolt11.Network
+) -> tuple[str, Action | None]:
+    """The invoice of a callback's answer, and what to show once it is paid. It is of our network, for exactly this
+    amount, and, where it binds itself to a description, to the one that we were shown. (Many services leave the hash
+    out since the specification dropped it; a wrong one is no accident.) A success action that we cannot show, or that
+    leads to another host, is a reason not to pay (LUD-09). Raises LnurlFailed."""
     text = found.get("pr")
     if not isinstance(text, str):
         raise LnurlFailed
@@ -242,30 +252,87 @@ def read_invoice(found: Mapping[str, Any], asked: PayRequest, amount: Msats, net
     if invoice.description_hash is not None and invoice.description_hash != hash_of(asked.metadata):
         raise LnurlFailed("The recipient's invoice is for something else than was shown. Nothing was moved.")
     action = found.get("successAction")
-    if action is not None and not _fit_action(action, asked):
+    read = read_action(action, asked.place)
+    if action is not None and read is None:
         raise LnurlFailed(
             "The recipient's service wants something done after paying that is not safe. Nothing was moved."
         )
-    return text.strip().lower()
+    return text.strip().lower(), read
 
 
-def _fit_action(action: Any, asked: PayRequest) -> bool:
-    if not isinstance(action, dict):
+Action = Mapping[str, str]
+"""A success action that can be shown: ``tag``, and the fields that the tag has."""
+_ACTIONS = {"message": ("message",), "url": ("description", "url"), "aes": ("description", "ciphertext", "iv")}
+
+
+def read_action(found: Any, place: str | None) -> Action | None:
+    """None: there is none, or it cannot be shown. An address must be of the host that gave the invoice."""
+    tag = found.get("tag") if isinstance(found, dict) else None
+    if not isinstance(tag, str) or tag not in _ACTIONS:
+        return None
+    fields = {name: value for name in _ACTIONS[tag] if isinstance(value := found.get(name), str)}
+    if len(fields) < len(_ACTIONS[tag]) or any(
+        len(fields.get(one, "")) > SHOWN_MAX for one in ("message", "description")
+    ):
+        return None
+    if tag == "url" and not _leads_to(fields["url"], place):
+        return None
+    if tag == "aes" and _secret_of(fields) is None:
+        return None
+    return {"tag": tag, **fields}
+
+
+def _leads_to(url: str, place: str | None) -> bool:
+    try:
+        there = urlsplit(url)
+        return (
+            there.scheme in ("https", "http") and place is not None and there.hostname == place and len(url) <= URL_MAX
+        )
+    except ValueError:
         return False
-    match action.get("tag"):
-        case "message":
-            return _short(action.get("message"))
-        case "url":
-            url = action.get("url")
-            return _short(action.get("description")) and isinstance(url, str) and urlsplit(url).hostname == asked.place
-        case "aes":
-            return _short(action.get("description"))
-        case _:
-            return False
 
 
-def _short(text: Any) -> bool:
-    return isinstance(text, str) and len(text) <= SHOWN_MAX
+def _secret_of(fields: Mapping[str, str]) -> tuple[bytes, bytes] | None:
+    """Ciphertext and initialisation vector (LUD-10)."""
+    try:
+        secret, vector = (base64.b64decode(fields[name], validate=True) for name in ("ciphertext", "iv"))
+    except ValueError:
+        return None
+    fits = len(fields["ciphertext"]) <= SECRET_CHARS_MAX and secret and len(secret) % 16 == 0 and len(vector) == 16
+    return (secret, vector) if fits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a payee's service says to who has paid. ``message``: what it says, deciphered where it was a secret; None
+    where that cannot be read."""
+
+    tag: str
+    message: str | None
+    description: str | None
+    url: str | None
+
+
+def said(action: Action, preimage: bytes) -> Said:
+    """An action that was kept, for who has paid and so has the preimage."""
+    message = _deciphered(action, preimage) if action["tag"] == "aes" else action.get("message")
+    return Said(action["tag"], _seen(message), _seen(action.get("description")), action.get("url"))
+
+
+def _seen(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def _deciphered(action: Action, preimage: bytes) -> str | None:
+    """AES-256-CBC under the preimage (LUD-10)."""
+    found = _secret_of(action)
+    if found is None:
+        return None
+    opening, filling = Cipher(AES(preimage), CBC(found[1])).decryptor(), PKCS7(128).unpadder()
+    try:
+        return (filling.update(opening.update(found[0]) + opening.finalize()) + filling.finalize()).decode()
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

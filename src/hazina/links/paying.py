@@ -17,7 +17,7 @@ import structlog
 
 from hazina.access import Caller, fingerprint
 from hazina.identity import StepUpRequired
-from hazina.kernel import lnurl
+from hazina.kernel import bolt11, lnurl
 from hazina.kernel.errors import Refusal
 from hazina.kernel.money import Asset, Msats
 from hazina.links import store
@@ -25,7 +25,7 @@ from hazina.links.common import Parts
 from hazina.links.errors import AmountOutOfRange, LnurlFailed, LnurlUnreadable
 from hazina.links.model import STRANGER_RATE, PayRequest, read_invoice, read_name, read_pay_request
 from hazina.links.ports import ServiceRefused, ServiceSilent
-from hazina.payments import KeyReused, NewInvoice, SendInternal, SendInvoice, Sent
+from hazina.payments import KeyReused, NewInvoice, SendInternal, SendInvoice, Sent, payment_of_hash
 
 log = structlog.get_logger("hazina.links")
 
@@ -64,17 +64,23 @@ async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
         given = await (_ask(parts, caller, order, url) if name is None else _ask_ourselves(parts, order, name))
     if order.key is not None:
         given = await _keep(parts, caller, f"key:{order.key}", given, KEPT)
+    else:
+        await _keep_action(parts, caller, given)
     if given.fingerprint != order.fingerprint():
         raise KeyReused()
     try:
         sent = await parts.payments.send_invoice(
-            caller, SendInvoice(order.wallet_id, given.payment_request, memo=_memo(order.text), key=order.key)
-        )
+            caller,
+            SendInvoice(
+                order.wallet_id, given.payment_request, memo=_address(order.text), key=order.key,
+                address=_address(order.text) if name is None else None,
+            ),
+        )  # fmt: skip
     except StepUpRequired:
         await _keep(parts, caller, waiting, given, KEPT_FOR_PROOF)
         raise
     except Refusal:
-        await _forget(parts, caller, waiting)
+        await _forget(parts, caller, waiting, given)
         raise
     if waits:
         await _forget(parts, caller, waiting)
@@ -82,14 +88,32 @@ async def pay(parts: Parts, caller: Caller, order: PayTo) -> Sent:
 
 
 async def _keep(parts: Parts, caller: Caller, name: str, given: store.Given, life: timedelta) -> store.Given:
+    """The invoice of the order from here on, and what its service wants shown: in one commit, before it is paid."""
     now = parts.clock.now()
     async with parts.db.transaction() as tx:
-        return await store.keep_given(tx, caller.account_id, name, given, now, now + life)
+        kept = await store.keep_given(tx, caller.account_id, name, given, now, now + life)
+        if given.action is not None and kept.payment_request == given.payment_request:
+            await store.put_action(tx, caller.account_id, _hash(parts, given), given.action, now)
+    return kept
 
 
-async def _forget(parts: Parts, caller: Caller, name: str) -> None:
+async def _keep_action(parts: Parts, caller: Caller, given: store.Given) -> None:
+    if given.action is not None:
+        async with parts.db.transaction() as tx:
+            await store.put_action(tx, caller.account_id, _hash(parts, given), given.action, parts.clock.now())
+
+
+def _hash(parts: Parts, given: store.Given) -> bytes:
+    return bolt11.decode(given.payment_request, parts.network).payment_hash
+
+
+async def _forget(parts: Parts, caller: Caller, name: str, refused: store.Given | None = None) -> None:
+    """An invoice that waited; of one that was ``refused`` nothing will be shown, unless it is being paid all the
+    same."""
     async with parts.db.transaction() as tx:
         await store.forget_given(tx, caller.account_id, name)
+        if refused is not None and await payment_of_hash(tx, _hash(parts, refused)) is None:
+            await store.forget_action(tx, caller.account_id, _hash(parts, refused))
 
 
 def _read(text: str) -> str:
@@ -99,8 +123,8 @@ def _read(text: str) -> str:
         raise LnurlUnreadable from None
 
 
-def _memo(text: str) -> str | None:
-    """The address that was paid to; an LNURL says nothing to people."""
+def _address(text: str) -> str | None:
+    """The address that is paid to; an LNURL says nothing to people."""
     try:
         return str(lnurl.read_address(text.strip()))
     except lnurl.NoLnurl:
@@ -144,7 +168,7 @@ async def _ask(parts: Parts, caller: Caller, order: PayTo, url: str) -> store.Gi
         raise LnurlFailed("The recipient's service does not answer. Nothing was moved.") from None
     except ServiceRefused as error:
         raise LnurlFailed(f"The recipient's service says: {str(error)[:200]} Nothing was moved.") from None
-    return store.Given(order.fingerprint(), read_invoice(answer, asked, order.amount, parts.network))
+    return store.Given(order.fingerprint(), *read_invoice(answer, asked, order.amount, parts.network))
 
 
 def _within(asked: PayRequest, amount: Msats) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,15 +10,17 @@ from hazina.access import Caller, require_person
 from hazina.accounts import Account
 from hazina.kernel.db import Tx
 from hazina.kernel.errors import InvalidInput
+from hazina.kernel.gather import Gather
 from hazina.kernel.money import Cents, Msats
 from hazina.links import drawing, paying, receiving, store, zapping
 from hazina.links.common import Parts
-from hazina.links.model import SHOWN_MAX, NewWithdrawLink, Offer, Place, WithdrawLink, clean
+from hazina.links.model import SHOWN_MAX, Action, NewWithdrawLink, Offer, Place, Said, WithdrawLink, clean, said
 from hazina.links.paying import PayTo
 from hazina.links.receiving import Asked
-from hazina.payments import Invoice, InvoiceStatus, Sent
+from hazina.payments import Direction, Invoice, InvoiceStatus, Line, Sent
 
 ZAPS_KEPT = timedelta(days=7)
+SAID_KEPT = timedelta(days=366)
 
 
 class Links:
@@ -25,6 +28,7 @@ class Links:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self._actions: Gather[tuple[UUID, bytes], Action] = Gather(self._look_up)
 
     def place(self, host: str | None) -> Place:
         """The bank's address that a request names by its host, or the bank's own."""
@@ -68,6 +72,17 @@ class Links:
         """To a Lightning Address or an LNURL."""
         return await paying.pay(self.parts, caller, order)
 
+    async def said(self, line: Line) -> Said | None:
+        """What the recipient's service says to who made this payment (LUD-09); None before it is paid, too."""
+        if line.payment_hash is None or line.preimage is None or line.direction is not Direction.SEND:
+            return None
+        action = await self._actions.get((line.account_id, line.payment_hash))
+        return None if action is None else said(action, line.preimage)
+
+    async def _look_up(self, keys: Sequence[tuple[UUID, bytes]]) -> dict[tuple[UUID, bytes], Action]:
+        async with self.parts.db.reading() as tx:
+            return await store.actions(tx, keys)
+
     # -- withdraw links -------------------------------------------------------------------------
 
     async def make_withdraw_link(self, caller: Caller, wish: NewWithdrawLink) -> tuple[WithdrawLink, str]:
@@ -103,7 +118,7 @@ class Links:
     async def sweep(self) -> None:
         now = self.parts.clock.now()
         async with self.parts.db.transaction() as tx:
-            await store.sweep(tx, now, now - ZAPS_KEPT)
+            await store.sweep(tx, now, now - ZAPS_KEPT, now - SAID_KEPT)
 
     async def account_closed(self, tx: Tx, account: Account) -> None:
         """A step of leaving the bank (``AccountClosing.parts``)."""

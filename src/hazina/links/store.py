@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 
 from hazina.kernel.db import Tx
 from hazina.kernel.ids import UUID
-from hazina.links.model import Use, WithdrawLink
+from hazina.links.model import Action, Use, WithdrawLink
 
 # -- the bank's own keys ------------------------------------------------------------------------
 
@@ -39,8 +39,11 @@ async def change_secret(tx: Tx, name: str, sealed: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Given:
+    """``action``: as the service just said it; read back it is None, and kept by itself."""
+
     fingerprint: str
     payment_request: str
+    action: Action | None = None
 
 
 async def given(tx: Tx, account_id: UUID, name: str, now: datetime) -> Given | None:
@@ -71,6 +74,33 @@ async def forget_given(tx: Tx, account_id: UUID, name: str) -> None:
     await tx.execute(
         "delete from lnurl_invoice where account_id = %(account)s and name = %(name)s",
         {"account": account_id, "name": name},
+    )
+
+
+async def put_action(tx: Tx, account_id: UUID, payment_hash: bytes, action: Action, now: datetime) -> None:
+    """What is shown once this account has paid this hash."""
+    await tx.execute(
+        """insert into lnurl_action (account_id, payment_hash, action, kept_at)
+        values (%(account)s, %(hash)s, %(action)s, %(now)s) on conflict do nothing""",
+        {"account": account_id, "hash": payment_hash, "action": json.dumps(action), "now": now},
+    )
+
+
+async def actions(tx: Tx, keys: Sequence[tuple[UUID, bytes]]) -> dict[tuple[UUID, bytes], Action]:
+    rows = await tx.rows(
+        lambda account, hashed, action: ((account, hashed), action),
+        """select account_id, payment_hash, action
+        from unnest(%(accounts)s::uuid[], %(hashes)s::bytea[]) as asked(account_id, payment_hash)
+        join lnurl_action using (account_id, payment_hash)""",
+        {"accounts": [account for account, _ in keys], "hashes": [hashed for _, hashed in keys]},
+    )
+    return dict(rows)
+
+
+async def forget_action(tx: Tx, account_id: UUID, payment_hash: bytes) -> None:
+    await tx.execute(
+        "delete from lnurl_action where account_id = %(account)s and payment_hash = %(hash)s",
+        {"account": account_id, "hash": payment_hash},
     )
 
 
@@ -266,12 +296,14 @@ async def forget_account(tx: Tx, account_id: UUID, at: datetime) -> None:
     )
     await tx.execute("delete from address_page where account_id = %(account)s", {"account": account_id})
     await tx.execute("delete from lnurl_invoice where account_id = %(account)s", {"account": account_id})
+    await tx.execute("delete from lnurl_action where account_id = %(account)s", {"account": account_id})
 
 
 # -- tidying ------------------------------------------------------------------------------------
 
 
-async def sweep(tx: Tx, now: datetime, before: datetime) -> None:
-    """Drop invoices that nobody can ask for again, zaps long over, links long ended."""
+async def sweep(tx: Tx, now: datetime, before: datetime, said_before: datetime) -> None:
+    """Drop invoices that nobody can ask for again, zaps long over, what was said long ago."""
+    await tx.execute("delete from lnurl_action where kept_at < %(before)s", {"before": said_before})
     await tx.execute("delete from lnurl_invoice where expires_at < %(now)s", {"now": now})
     await tx.execute("delete from zap where expires_at < %(before)s", {"before": before})

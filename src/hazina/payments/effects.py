@@ -88,15 +88,15 @@ PAYMENT = EffectKind(
     """
     insert into payment (id, kind, state, asset, amount, fee_max, src, dst, account_id, wallet_id, to_account_id,
         to_wallet_id, payment_hash, payment_request, node, memo, price_cents, price_source, price_at, created_at,
-        expires_at, look_at, bank_fee, to_asset, to_amount, route_max)
+        expires_at, look_at, bank_fee, to_asset, to_amount, route_max, address)
     select id, kind, state, asset, amount, fee_max, src, dst, account_id, wallet_id, to_account_id,
         to_wallet_id, decode(payment_hash, 'hex'), payment_request, node, memo, price_cents, price_source, price_at,
-        created_at, expires_at, look_at, coalesce(bank_fee, 0), to_asset, to_amount, route_max
+        created_at, expires_at, look_at, coalesce(bank_fee, 0), to_asset, to_amount, route_max, address
     from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, kind smallint, state smallint, asset smallint, amount bigint,
         fee_max bigint, src bigint, dst bigint, account_id uuid, wallet_id uuid, to_account_id uuid, to_wallet_id uuid,
         payment_hash text, payment_request text, node text, memo text, price_cents bigint, price_source text,
         price_at timestamptz, created_at timestamptz, expires_at timestamptz, look_at timestamptz,
-        bank_fee bigint, to_asset smallint, to_amount bigint, route_max bigint)
+        bank_fee bigint, to_asset smallint, to_amount bigint, route_max bigint, address text)
     """,
 )
 

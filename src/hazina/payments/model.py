@@ -128,13 +128,15 @@ class SendInternal:
 
 @dataclass(frozen=True, slots=True)
 class SendInvoice:
-    """Pay a BOLT11 invoice. ``amount``, in the payer's currency, only when the invoice has none."""
+    """Pay a BOLT11 invoice. ``amount``, in the payer's currency, only when the invoice has none. ``address``: the
+    Lightning Address elsewhere whose invoice it is, which becomes a contact."""
 
     wallet_id: UUID
     payment_request: str
     amount: Msats | Cents | None = None
     memo: str | None = None
     key: str | None = None
+    address: str | None = None
 
     def fingerprint(self) -> str:
         amount = self.amount.n if self.amount else None
@@ -224,6 +226,7 @@ class Payment:
     to_asset: Asset | None = None  # what dst gets, where that is another asset than src gives
     to_amount: int | None = None  # minor units of to_asset
     route_max: int | None = None  # what the route may cost, millisatoshi, where the payer gives dollars
+    address: str | None = None  # the Lightning Address elsewhere that it was ordered to be paid to
 
     @property
     def given(self) -> Msats | Cents:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from hazina.access import idempotency_claim, limit_back
-from hazina.accounts import contact_row
+from hazina.accounts import contact_address_row, contact_row
 from hazina.kernel.events import fact
 from hazina.kernel.ids import derived, new_id
 from hazina.kernel.money import Asset, Cents, Msats, Price, amount_of
@@ -125,6 +125,7 @@ def payment_row(payment: Payment, now: datetime, look_at: datetime | None) -> Ro
         "to_asset": payment.to_asset,
         "to_amount": payment.to_amount,
         "route_max": payment.route_max,
+        "address": payment.address,
         "look_at": look_at.isoformat() if look_at else None,
         **_price(payment.price),
     }
@@ -230,6 +231,13 @@ def acquainted(payment: Payment, now: datetime) -> tuple[Row, ...]:
     return (contact_row(one, other, now),)
 
 
+def _acquainted_outside(payment: Payment, now: datetime) -> tuple[Row, ...]:
+    """Whose Lightning Address elsewhere was paid is a contact of the payer."""
+    if payment.address is None or payment.account_id is None:
+        return ()
+    return (contact_address_row(payment.account_id, payment.address, now),)
+
+
 def _invoice_fact(payment_hash: bytes) -> Row:
     return fact("invoice", [f"hash:{payment_hash.hex()}"], status="PAID")
 
@@ -330,6 +338,7 @@ def _settled(payment: Payment, legs: Sequence[Leg], fee: int, preimage: bytes, n
             close_payment(payment, now, fee=fee, preimage=preimage),
             close_line(payment, LineStatus.SUCCESS, -payment.amount - fee, fee, preimage),
             *outcome_facts(payment, State.PAID),
+            *_acquainted_outside(payment, now),
         ),
     )
 

@@ -187,7 +187,7 @@ async def _send_out(
         new_id(), Kind.LN_OUT, State.HELD, amount.asset, amount.n, 0,
         payer.wallet.ledger_account, BANK.LIGHTNING_BTC, payer.account.id, payer.wallet.id,
         payment_hash=reading.says.payment_hash, payment_request=reading.text, node=node,
-        memo=order.memo or reading.says.description or None, expires_at=reading.expires_at,
+        memo=order.memo or reading.says.description or None, expires_at=reading.expires_at, address=order.address,
     ))  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), None, Direction.SEND, now,

@@ -16,7 +16,7 @@ _PAYMENT: LiteralString = """
 select
     id, kind, state, asset, amount, fee_max, src, dst, account_id, wallet_id, to_account_id, to_wallet_id, payment_hash,
     payment_request, node, memo, price_cents, price_source, price_at, created_at, expires_at, lease_until, attempts,
-    reason, bank_fee, to_asset, to_amount, route_max
+    reason, bank_fee, to_asset, to_amount, route_max, address
 from payment
 """
 _LINE: LiteralString = """

@@ -8,6 +8,7 @@ are faults of the provider ``lnurl``. ``/relay`` takes events; ``GET /sandbox/ap
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -15,6 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -39,6 +44,9 @@ MODES = {
     "no_hash": "the invoice has a plain description (as many services do)",
     "message": "a message after paying",
     "own_url": "an address of its own after paying",
+    "secret": "a secret after paying, which the preimage opens",
+    "bad_secret": "one that cannot be opened",
+    "script_url": "a script instead of an address after paying",
     "foreign_url": "an address elsewhere after paying",
     "unknown_action": "an action after paying that no wallet knows",
     "foreign_chain": "the invoice is for another network",
@@ -91,7 +99,17 @@ ACTIONS: dict[str, Answer] = {
     "message": {"tag": "message", "message": "Thank you"},
     "foreign_url": {"tag": "url", "description": "Your order", "url": "https://elsewhere.example/order"},
     "unknown_action": {"tag": "dance", "description": "Dance"},
+    "bad_secret": {"tag": "aes", "description": "Your code", "ciphertext": "AAAA", "iv": "AAAA"},
 }
+
+
+def _secret(preimage: bytes, text: str) -> Answer:
+    """LUD-10."""
+    vector, filling = secrets.token_bytes(16), PKCS7(128).padder()
+    closing = Cipher(AES(preimage), CBC(vector)).encryptor()
+    closed = closing.update(filling.update(text.encode()) + filling.finalize()) + closing.finalize()
+    shown = {"ciphertext": base64.b64encode(closed).decode(), "iv": base64.b64encode(vector).decode()}
+    return {"tag": "aes", "description": "Your code", **shown}
 
 
 async def pay_callback(world: World, request: Request) -> Response:
@@ -113,6 +131,12 @@ async def pay_callback(world: World, request: Request) -> Response:
     body: Answer = {"pr": pr, "routes": []}
     if mode == "own_url":
         body["successAction"] = {"tag": "url", "description": "Your order", "url": f"{_base(request)}/order"}
+    elif mode == "script_url":
+        url = f"javascript://{request.headers['host']}/%0aalert(1)"
+        body["successAction"] = {"tag": "url", "description": "Your order", "url": url}
+    elif mode == "secret":
+        assert made.preimage is not None, "an ordinary invoice knows its preimage"
+        body["successAction"] = _secret(made.preimage, f"Gate code for {who}: 4711")
     elif mode in ACTIONS:
         body["successAction"] = ACTIONS[mode]
     return JSONResponse(body)

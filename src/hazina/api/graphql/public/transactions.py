@@ -11,6 +11,7 @@ from hazina.api.graphql.context import Context, Info, context_of
 from hazina.dealer import DisplayPrice, FiatRate, currency, display_amount, display_price
 from hazina.kernel.money import Asset, Msats, Price, amount_of
 from hazina.learn import memo_shown
+from hazina.links import Said
 from hazina.payments import Direction, Line, LineStatus, Via
 
 T = TypeVar("T")
@@ -123,6 +124,11 @@ def _display_amount(line: Line, info: Info) -> str | Awaitable[str]:
 @transaction.field("settlementDisplayFee")
 def _display_fee(line: Line, info: Info) -> str | Awaitable[str]:
     return _amount(line, info, line.fee)
+
+
+@transaction.field("successAction")
+async def _success_action(line: Line, info: Info) -> Said | None:
+    return await context_of(info).bank.links.said(line)
 
 
 transaction.set_field("id", lambda line, _: str(line.id))
