@@ -69,8 +69,9 @@ class Whole:
     sandbox: httpx2.AsyncClient
     clock: ShiftedClock
 
-    async def person(self) -> Person:
-        phone = f"+254{next(NUMBERS)}"
+    async def person(self, phone: str | None = None) -> Person:
+        """Somebody new, or whoever has ``phone``."""
+        phone = phone or f"+254{next(NUMBERS)}"
         await self.bank.identity.request_code(phone, "SMS", None)
         entered = await self.bank.accounts.log_in(phone, await self.phones.code(phone), ip=None, agent="test")
         caller = await self.bank.accounts.caller(entered.token, None)

@@ -110,7 +110,8 @@ class Quiz:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reward. ``funder_id``: the account that pays it; None: it has none."""
+    """A reward. ``funder_id``: the account that pays it; None: it has none. ``phone``: a keyed hash of the phone that
+    it is for, which earns each quiz once, whoever has it."""
 
     account_id: UUID
     quiz_id: str
@@ -118,6 +119,7 @@ class Claim:
     funder_id: UUID | None
     to_wallet_id: UUID | None
     at: datetime
+    phone: bytes | None = None
 
     @property
     def key(self) -> str:

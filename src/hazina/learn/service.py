@@ -45,6 +45,7 @@ from hazina.payments import InsufficientBalance, Payments, SendInternal
 log = structlog.get_logger("hazina.learn")
 
 BATCH = 100
+OTHER_OF_PHONE = "This quiz was rewarded for your phone number already."
 SURE = frozenset({Kind.INVALID, Kind.FORBIDDEN, Kind.MISSING, Kind.LIMIT})
 """Refusals after which surely nothing was moved, nor will be."""
 
@@ -128,26 +129,31 @@ class Learn:
         if rewarded:
             if not is_open(quiz, now):
                 raise QuizClaimedTooEarly
-            await self._gates(caller)
+            phone = await self._gates(caller)
             funder = await self._able_funder()
             wallet = next(one for one in await self.accounts.wallets(caller.account_id) if one.asset is Asset.BTC)
-            claim = Claim(caller.account_id, quiz_id, State.PAYING, funder, wallet.id, now)
+            claim = Claim(caller.account_id, quiz_id, State.PAYING, funder, wallet.id, now, phone)
         async with self.db.transaction() as tx:
-            if not await store.add(tx, claim):
-                raise QuizAlreadyClaimed
+            added = await store.add(tx, claim)
+            by_account = added or quiz_id in await store.done(tx, caller.account_id)
+        if not added:
+            raise QuizAlreadyClaimed() if by_account else QuizAlreadyClaimed(OTHER_OF_PHONE)
         if rewarded:
             await self._pay(claim, first=True)
         return await self.quizzes(caller.account_id)
 
-    async def _gates(self, caller: Caller) -> None:
-        """Who, from where, and how often."""
+    async def _gates(self, caller: Caller) -> bytes:
+        """Who, from where, and how often, with every phone that the account was ever rewarded for; the mark of the
+        present one."""
         person = await self.accounts.me(caller)
         phone = may_be_rewarded(person.user.phone, self.policy)
         if caller.ip is None:
             raise QuizIpRefused
-        mark = self.accounts.identity.keys.mark("quiz", phone).hex()
+        mark = self.accounts.identity.keys.mark("quiz", phone)
         async with self.db.transaction() as tx:
-            wait = await rates.take(tx, [(PER_IP, caller.ip), (PER_PHONE, mark)], self.clock.now())
+            marks = {mark} | await store.phones(tx, caller.account_id)
+            each = [(PER_PHONE, one.hex()) for one in marks]
+            wait = await rates.take(tx, [(PER_IP, caller.ip), *each], self.clock.now())
         if wait:
             raise TooManyRequests(retry_after_s=wait)
         if self.ips is not None:
@@ -156,6 +162,7 @@ class Learn:
             except IpUnknown:
                 raise QuizIpRefused from None  # a reward is given to whom we know enough of, or to nobody
             may_come_from(facts, self.policy)
+        return mark
 
     async def _able_funder(self) -> UUID:
         """Raises QuizFunderDepleted, also where there is none."""

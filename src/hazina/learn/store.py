@@ -38,11 +38,21 @@ async def done(tx: Tx, account_id: UUID) -> dict[str, datetime]:
     return dict(rows)
 
 
+async def phones(tx: Tx, account_id: UUID) -> set[bytes]:
+    """Marks of the phones that the account was rewarded for."""
+    found = await tx.rows(
+        bytes,
+        "select distinct phone from quiz_claim where account_id = %(account)s and phone is not null",
+        {"account": account_id},
+    )
+    return set(found)
+
+
 async def add(tx: Tx, claim: Claim) -> bool:
-    """False: it is claimed already."""
+    """False: it is claimed already, by this account or for this phone."""
     changed = await tx.execute(
-        """insert into quiz_claim (account_id, quiz_id, state, funder_id, to_wallet_id, at)
-        values (%(account)s, %(quiz)s, %(state)s, %(funder)s, %(wallet)s, %(at)s) on conflict do nothing""",
+        """insert into quiz_claim (account_id, quiz_id, state, funder_id, to_wallet_id, at, phone)
+        values (%(account)s, %(quiz)s, %(state)s, %(funder)s, %(wallet)s, %(at)s, %(phone)s) on conflict do nothing""",
         {
             "account": claim.account_id,
             "quiz": claim.quiz_id,
@@ -50,6 +60,7 @@ async def add(tx: Tx, claim: Claim) -> bool:
             "funder": claim.funder_id,
             "wallet": claim.to_wallet_id,
             "at": claim.at,
+            "phone": claim.phone,
         },
     )
     return changed == 1

@@ -11,8 +11,8 @@ __all__ = ["machine", "workers"]
 IP = "192.0.2.7"
 
 
-async def pupil(whole: Whole, ip: str | None = IP) -> Person:
-    found = await whole.person()
+async def pupil(whole: Whole, ip: str | None = IP, *, phone: str | None = None) -> Person:
+    found = await whole.person(phone)
     return replace(found, caller=replace(found.caller, ip=ip))
 
 

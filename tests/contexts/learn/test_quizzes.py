@@ -13,6 +13,7 @@ from tests.contexts.payments.machine import Machine
 from tests.contexts.whole import Person, Whole
 
 from hazina.adapters.proxycheck import ProxyCheck
+from hazina.identity import FactorKind
 from hazina.kernel.errors import Refusal, TooManyRequests
 from hazina.kernel.paging import Page
 from hazina.learn import (
@@ -112,6 +113,38 @@ async def test_so_many_for_a_phone_and_for_an_address(whole: Whole) -> None:
     assert await _claimed(learn, third, FIRST) is TooManyRequests
     elsewhere = await pupil(whole, "192.0.2.8")
     assert await _claimed(learn, elsewhere, FIRST) is QuizFunderDepleted
+
+
+async def test_a_phone_earns_a_quiz_once_whoever_has_it(whole: Whole, funder: Person) -> None:
+    """An account that is deleted and opened again, and one that got the phone of another, earn nothing twice."""
+    baraka, learn = await pupil(whole), whole.bank.learn
+    phone = (await whole.bank.accounts.me(baraka.caller)).user.phone
+    assert phone is not None and await _claimed(learn, baraka, FIRST) is None
+    await whole.bank.account_closing.delete(baraka.caller)
+    again = await pupil(whole, phone=phone)
+    assert again.caller.account_id != baraka.caller.account_id
+    with pytest.raises(QuizAlreadyClaimed, match="your phone number"):
+        await learn.claim(again.caller, FIRST)
+    assert await _claimed(learn, again, "sat") is None
+    assert (await again.sats(), await funder.sats()) == ((1, 0), (998, 0))
+    await learn.claim(again.caller, FIRST, rewarded=False)
+    async with whole.bank.db.reading() as tx:
+        kept = await tx.rows(bytes, "select phone from quiz_claim where phone is not null")
+    assert len(set(kept)) == 1 and phone.encode() not in b"".join(kept), "a keyed hash is all that is kept"
+
+
+async def test_past_phones_count_as_the_present_one(whole: Whole, funder: Person) -> None:
+    baraka, learn, links = await pupil(whole), whole.bank.learn, whole.bank.identity.links
+    assert await _claimed(learn, baraka, FIRST) is None
+    await learn.funding.set(None)
+    user_id = baraka.caller.user_id
+    async with whole.bank.db.transaction() as tx:
+        old = (await links.of(tx, user_id))[0]
+        await links.link(tx, user_id, FactorKind.EMAIL, "baraka-quiz@example.org")
+        await links.unlink(tx, user_id, old.id)
+        await links.link(tx, user_id, FactorKind.PHONE, "+254711000933")
+    told = [await _claimed(learn, baraka, "sat") for _ in range(PER_PHONE.points)]
+    assert told == [QuizFunderDepleted] * (PER_PHONE.points - 1) + [TooManyRequests]
 
 
 async def _claimed(learn: Learn, who: Person, quiz_id: str) -> type[Refusal] | None:
