@@ -68,7 +68,8 @@ class Lnd:
             "maxpendingchannels": 10,
         }
         flags = [f"--{name}={value}" for name, value in settings.items()]
-        self.program.spawn([self.binary, "--bitcoin.regtest", "--nobootstrap", *flags])
+        wide = "--protocol.wumbo-channels"  # else none is wider than 0.16 bitcoin
+        self.program.spawn([self.binary, "--bitcoin.regtest", "--nobootstrap", wide, *flags])
         await self.program.ready(self._listens, START_S)
         await self._open_wallet()
         self._id = str((await self.ask("GET", "/v1/getinfo"))["identity_pubkey"])
@@ -182,12 +183,18 @@ class Lnd:
         ]  # fmt: skip
 
     async def open_channel(self, other: Lnd, sats: int, push_sats: int) -> None:
-        await self._reach(other)
+        them = await other.id()
+
+        async def reached() -> bool:
+            await self._reach(other)  # it says "initiated", and may yet fail
+            return any(one["pub_key"] == them for one in (await self.ask("GET", "/v1/peers"))["peers"])
+
+        await until(reached, f"{self.name} has {other.name} for a peer", CONNECT_S, every_s=0.2)
         await self.ask(
             "POST",
             "/v1/channels",
             {
-                "node_pubkey": _b64(await other.id()),
+                "node_pubkey": _b64(them),
                 "local_funding_amount": str(sats),
                 "push_sat": str(push_sats),
                 "sat_per_vbyte": "2",

@@ -145,10 +145,10 @@ class Network:
         :raises NotRunning: one did not start, or another process has the folder; nothing is left running.
         """
         await self._hold()
-        if not (self.folder / "bitcoind").exists():
-            await prepare(self.programs)
-            await asyncio.to_thread(shutil.copytree, self.programs.template, self.folder, dirs_exist_ok=True)
         try:
+            if not (self.folder / "bitcoind").exists():
+                await prepare(self.programs)
+                await asyncio.to_thread(shutil.copytree, self.programs.template, self.folder, dirs_exist_ok=True)
             await self.start()
         except (RpcError, NoAnswer, TimeoutError) as error:
             await self.close()
