@@ -159,7 +159,7 @@ def wipe(owner_url: str) -> bytes:
         ).fetchall()
         connection.execute("CREATE SCHEMA IF NOT EXISTS made_by_migrations")
         script: list[sql.Composable] = [
-            sql.SQL("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
+            sql.SQL("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '60s'")
         ]
         for schema, table, columns in found:
             here, kept = sql.Identifier(schema, table), sql.Identifier("made_by_migrations", f"{schema}_{table}")

@@ -6,8 +6,10 @@ world is the sandbox behind its control API.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +95,25 @@ class Outside:
     async def pay(self, payment_request: str, sats: int | None = None) -> Any:
         amount = {} if sats is None else {"amountMsat": sats * 1000}
         return await self._call("POST", "lightning/payments", paymentRequest=payment_request, **amount)
+
+    async def mend(self) -> None:
+        """No fault is on, and all feeds are well."""
+        await self._call("DELETE", "faults")
+        await self._call("POST", "feeds", state="well")
+
+    async def price(self, usd: str) -> None:
+        """The price of a bitcoin; returns when the bank goes by it."""
+        await self._call("POST", "price", usdPerBtc=usd)
+        moved = time.time()
+        query = "{ realtimePrice { timestamp btcSatPrice { base offset } } }"
+        async with asyncio.timeout(120):
+            while True:
+                answer = await self.request.post(f"{self.url}/graphql", data={"query": query})
+                told = (await answer.json())["data"]["realtimePrice"]
+                sat = told["btcSatPrice"]["base"] / 10 ** told["btcSatPrice"]["offset"]
+                if told["timestamp"] > moved and abs(sat * 10**6 - float(usd)) < 1:  # cents for a satoshi
+                    return
+                await asyncio.sleep(0.2)
 
     async def invoice_state(self, payment_request: str) -> str:
         known = await self._call("GET", "lightning/invoices")

@@ -56,7 +56,7 @@ async def dealer(db: Database, outside: Settings, feeds: Feeds) -> AsyncIterator
     assert outside.price_feeds is not None and outside.rate_feeds is not None
     exchanges = tuple(feed(one.name, one.base_url) for one in outside.price_feeds)
     rates = [rate_feed(one.name, one.base_url) for one in outside.rate_feeds]
-    policy = Policy(feed_timeout_s=2, rate_every_s=0, rate_retry_s=0)
+    policy = Policy(feed_timeout_s=5, rate_every_s=0, rate_retry_s=0)
     yield Prices(db, ShiftedClock(), exchanges, policy, rates, histories(exchanges))
     for close in (*(one.close for one in exchanges), *(one.close for one in rates)):
         await close()

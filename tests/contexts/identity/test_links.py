@@ -233,9 +233,11 @@ async def test_all_others_hear_of_a_change(whole: Whole) -> None:
     phone, identity = (await factors(amina))[0].subject, whole.bank.identity
     with whole.bank.hub.follow([f"user:{amina.caller.user_id}"]) as news:
         hub = asyncio.create_task(whole.bank.hub.run())
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while whole.bank.hub._cursor is None:  # until it listens
+                await asyncio.sleep(0.01)
         key = await link(amina, FactorKind.PASSKEY, "credential")
-        fact = await asyncio.wait_for(news.get(), 10)
+        fact = await asyncio.wait_for(news.get(), 60)
         hub.cancel()
     await asyncio.gather(hub, return_exceptions=True)
     assert (fact.topic, fact.body["kind"], fact.body["added"]) == ("factor_changed", "passkey", True)

@@ -71,7 +71,7 @@ async def pair(
         yield whole
 
 
-async def settled(whole: Whole, bolt11: str, seconds: float = 30) -> None:
+async def settled(whole: Whole, bolt11: str, seconds: float = 60) -> None:
     """Until the payment of ``bolt11`` has ended, by looking as the background would."""
     payment_hash = decode(bolt11).payment_hash
     async with asyncio.timeout(seconds):

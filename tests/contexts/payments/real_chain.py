@@ -53,7 +53,7 @@ class Town:
             await self.look()
             return len(await self.payments.pending_deposits(person.caller, None)) == count
 
-        await until(there, f"{count} deposits are seen", 30)
+        await until(there, f"{count} deposits are seen", 60)
 
     async def fund(self, person: Person, amount: int) -> str:
         """A deposit, credited; its transaction."""

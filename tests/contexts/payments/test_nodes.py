@@ -281,7 +281,7 @@ async def test_without_a_fence_a_failure_waits_for_calls_that_may_still_arrive(q
     sent = await paying.send_invoice(payer.caller, SendInvoice(payer.btc.id, text))
     assert sent.status == "PENDING"
     await quick.cancel(text)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await node.outgoing(decode(text).payment_hash)).state is not OutgoingState.FAILED:
             await asyncio.sleep(0.05)
     for _ in range(5):

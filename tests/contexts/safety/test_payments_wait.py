@@ -74,7 +74,7 @@ async def test_what_was_set_aside_waits_and_is_sent_after_the_lift(whole: Whole,
     await lift(whole, Rail.LIGHTNING)
     whole.clock.shift += timedelta(seconds=1)
     await look(whole)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await payer.sats())[1]:
             whole.clock.shift += timedelta(seconds=30)
             await look(whole)

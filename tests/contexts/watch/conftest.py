@@ -68,7 +68,7 @@ class Town:
     async def book(self, bolt11: str) -> None:
         """Let the bank see how a payment ended."""
         payment_hash = decode(bolt11).payment_hash
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 async with self.whole.bank.db.transaction() as tx:
                     query = "select state from payment where payment_hash = %(hash)s"

@@ -48,7 +48,7 @@ class Hooks:
 
     async def take(self, deliveries: int) -> None:
         """Follow until so many are stored."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while deliveries > 0:
                 deliveries -= await self.follow()
                 await asyncio.sleep(0.02)
