@@ -16,6 +16,7 @@ from tests.api.test_factors import confirmed, with_totp
 
 from hazina.accounts import tell_in_app
 from hazina.api import statement_csv
+from hazina.kernel.bolt11 import decode
 from hazina.kernel.money import Msats
 from hazina.payments import SendInternal
 
@@ -275,6 +276,13 @@ async def test_idr_04_trap_27_the_whole_statement_as_csv(world: World) -> None:
     assert [str(line.id) for line in newest] == [row["id"] for row in rows[:3]], "no more than are asked for"
     first = rows[-1]
     assert first["displayCurrency"] == "USD" and float(first["usd"]) == int(first["displayAmount"]) / 100 > 0
+    assert {row["pubkey"] for row in rows} == {""}
+    own, outside = await baraka.invoice(10), (await world.outside("lightning/invoices", {"amountMsat": 5_000}))
+    for request in (own["paymentRequest"], outside["paymentRequest"]):
+        paid = await amina.ask(PAY, input={"walletId": amina.wallets["BTC"], "paymentRequest": request})
+        assert paid["lnInvoicePaymentSend"]["status"] in ("SUCCESS", "PENDING")
+        row = (await rows_of(amina))[0]
+        assert (row["paymentHash"], row["pubkey"]) == (decode(request).payment_hash.hex(), decode(request).payee.hex())
 
 
 # -- leaving -------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ async def _row(line: Line, own: Collection[UUID], rate_of: RateOf) -> list[objec
         _bool(line.status is LineStatus.PENDING), line.payment_id, memo if by_invoice else "",
         _dollars(line, abs(line.amount)), _dollars(line, line.fee),
         (line.counterparty_wallet_id if sent else line.wallet_id) or "", safe(line.counterparty_username),
-        "" if by_invoice else memo, line.payment_hash.hex() if line.payment_hash else "", "",
+        "" if by_invoice else memo, line.payment_hash.hex() if line.payment_hash else "",
+        line.payee.hex() if line.payee else "",
         _bool(not (sent and line.settlement is Via.LN)), line.address or "", line.txid.hex() if line.txid else "",
         _display(line, abs(line.amount), rate), _display(line, line.fee, rate), line.display_currency,
     ]  # fmt: skip

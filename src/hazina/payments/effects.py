@@ -107,16 +107,17 @@ LINE = EffectKind(
     insert into line (id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation,
         settlement, counterparty_wallet_id, counterparty_username, payment_hash, payment_request, preimage, memo,
         external_id, price_cents, price_source, price_at, display_currency, created_at, address, txid, vout,
-        display_rate)
+        display_rate, payee)
     select id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation,
         settlement, counterparty_wallet_id, counterparty_username, decode(payment_hash, 'hex'), payment_request,
         decode(preimage, 'hex'), memo, external_id, price_cents, price_source, price_at, display_currency, created_at,
-        address, decode(txid, 'hex'), vout, display_rate(display_currency)
+        address, decode(txid, 'hex'), vout, display_rate(display_currency), decode(payee, 'hex')
     from jsonb_to_recordset(%(rows)s::jsonb) as r(id uuid, payment_id uuid, account_id uuid, wallet_id uuid,
         asset smallint, direction smallint, amount bigint, fee bigint, status smallint, initiation smallint,
         settlement smallint, counterparty_wallet_id uuid, counterparty_username text, payment_hash text,
         payment_request text, preimage text, memo text, external_id text, price_cents bigint, price_source text,
-        price_at timestamptz, display_currency text, created_at timestamptz, address text, txid text, vout int)
+        price_at timestamptz, display_currency text, created_at timestamptz, address text, txid text, vout int,
+        payee text)
     """,
 )
 

@@ -367,6 +367,7 @@ class Line:
     txid: bytes | None = None
     vout: int | None = None
     display_rate: int | None = None  # units of the display currency for a dollar, times 10^9, when it happened
+    payee: bytes | None = None  # public key of the Lightning node that was paid
 
     @property
     def memo_shown(self) -> str | None:

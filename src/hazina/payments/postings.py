@@ -144,6 +144,7 @@ def statement_line(
     memo: str | None = None,
     preimage: bytes | None = None,
     external_id: str | None = None,
+    payee: bytes | None = None,
 ) -> Line:
     """One side's statement row, in that side's currency. A sender's amount is negative and includes the fee."""
     shown = payment.gets if direction is Direction.RECEIVE else payment.given
@@ -170,6 +171,7 @@ def statement_line(
         price=payment.price,
         display_currency=me.display_currency,
         created_at=now,
+        payee=payee,
     )
 
 
@@ -198,6 +200,7 @@ def line_row(line: Line) -> Row:
         "address": line.address,
         "txid": _text(line.txid),
         "vout": line.vout,
+        "payee": _text(line.payee),
         **_price(line.price),
     }
     return Row("line", values)

@@ -153,7 +153,7 @@ async def send_invoice(parts: Parts, caller: Caller, order: SendInvoice) -> Sent
     if now >= reading.expires_at and earlier is None:
         raise InvoiceExpired()
     if ours is not None:
-        sent = _send_inside(parts, caller, order, payer, ours, asked)
+        sent = _send_inside(parts, caller, order, payer, ours, asked, invoice.payee)
     else:
         sent = _send_out(parts, caller, order, payer, reading, asked)
     try:
@@ -191,7 +191,7 @@ async def _send_out(
     ))  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), None, Direction.SEND, now,
-        status=LineStatus.PENDING, fee=payment.fee_max, memo=payment.memo,
+        status=LineStatus.PENDING, fee=payment.fee_max, memo=payment.memo, payee=reading.says.payee,
     )  # fmt: skip
     to = f"Lightning invoice {reading.text[:12]}...{reading.text[-6:]}"
     claims = [
@@ -223,8 +223,9 @@ async def _node_for(parts: Parts, reading: Reading, amount: Msats) -> str:
 
 
 async def _send_inside(
-    parts: Parts, caller: Caller, order: SendInvoice, payer: Holder, invoice: Invoice, asked: Msats | Cents
-) -> Sent:
+    parts: Parts, caller: Caller, order: SendInvoice, payer: Holder, invoice: Invoice, asked: Msats | Cents,
+    node_key: bytes,
+) -> Sent:  # fmt: skip
     """The invoice is ours. The payer's money is held and the invoice claimed; then the node's copy is
     cancelled; only then the payee is credited. So nobody outside can pay it as well."""
     if invoice.wallet_id == payer.wallet.id:
@@ -243,7 +244,7 @@ async def _send_inside(
     ))  # fmt: skip
     line = postings.statement_line(
         payment, party(payer), party(payee), Direction.SEND, now,
-        status=LineStatus.PENDING, memo=order.memo or invoice.memo,
+        status=LineStatus.PENDING, memo=order.memo or invoice.memo, payee=node_key,
     )  # fmt: skip
     kind = LimitKind.TRADE if payer.account.id == payee.account.id else LimitKind.INTRALEDGER
     claims = [

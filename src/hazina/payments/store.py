@@ -24,7 +24,7 @@ select
     id, payment_id, account_id, wallet_id, asset, direction, amount, fee, status, initiation, settlement,
     counterparty_wallet_id, counterparty_username, payment_hash, payment_request, preimage, memo, external_id,
     price_cents, price_source, price_at, display_currency, created_at, address, txid, vout,
-    display_rate
+    display_rate, payee
 from line
 """
 _INVOICE: LiteralString = """

@@ -7,6 +7,8 @@ revision, down_revision, branch_labels, depends_on = "0033", "0031", None, None
 UP = """
 alter table payment add column address text;
 comment on column payment.address is 'The Lightning Address elsewhere that it was ordered to be paid to';
+alter table line add column payee bytea check (octet_length(payee) = 33);
+comment on column line.payee is 'The public key of the Lightning node that was paid';
 
 create table lnurl_action (
     account_id uuid not null,
@@ -26,6 +28,7 @@ DOWN = """
 drop index quiz_claim_of_phone; alter table quiz_claim drop column phone;
 drop table lnurl_action;
 alter table payment drop column address;
+alter table line drop column payee;
 """
 
 
