@@ -14,8 +14,8 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
-import bdkpython as bdk  # type: ignore[import-untyped] # generated from Rust, without stubs
 from bip322 import VerificationError, verify_simple_encoded
 from coincurve import PublicKey
 
@@ -27,17 +27,20 @@ SIGNATURE_MAX = 4_000
 """Longest signature that is read, in characters: a witness of fifteen keys has room."""
 ADDRESS_MAX = 90
 
-_NETWORKS = {
-    Network.MAIN: bdk.Network.BITCOIN,
-    Network.TEST: bdk.Network.TESTNET,
-    Network.SIGNET: bdk.Network.SIGNET,
-    Network.REGTEST: bdk.Network.REGTEST,
-}
+_NETWORKS = {Network.MAIN: "BITCOIN", Network.TEST: "TESTNET", Network.SIGNET: "SIGNET", Network.REGTEST: "REGTEST"}
+"""BDK's names."""
 _ADDRESS = re.compile(r"[0-9A-Za-z]{14,90}", re.ASCII)
 _SIMPLE, _UNSUPPORTED = "smp", ("ful", "pof")
 _LEGACY_BYTES, _LEGACY_HEADERS = 65, range(27, 43)
 _WITNESS_2, _WITNESS_16 = 0x52, 0x60  # first bytes of scripts that hold witnesses of versions 2 to 16
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+def _bdk() -> Any:
+    """Loaded when somebody signs: it takes a third of a second, and every command of the program would wait for it."""
+    import bdkpython  # type: ignore[import-untyped] # generated from Rust, without stubs
+
+    return bdkpython
 
 
 def parse_address(text: str, network: Network) -> str:
@@ -46,8 +49,9 @@ def parse_address(text: str, network: Network) -> str:
     typed = text.strip(" ") if len(text) <= ADDRESS_MAX + 2 else ""
     if not _ADDRESS.fullmatch(typed):
         raise InvalidAddress
+    bdk = _bdk()
     try:
-        address = bdk.Address(typed, _NETWORKS[network])
+        address = bdk.Address(typed, bdk.Network[_NETWORKS[network]])
     except bdk.AddressParseError:
         raise InvalidAddress from None
     script = bytes(address.script_pubkey().to_bytes())
@@ -153,6 +157,8 @@ def _legacy_signers(raw: bytes, text: str, network: Network) -> set[str]:
     except ValueError:
         return set()
     short, long = key.format(compressed=True).hex(), key.format(compressed=False).hex()
+    bdk = _bdk()
     kind = bdk.NetworkKind.MAIN if network is Network.MAIN else bdk.NetworkKind.TEST
     descriptors = (f"pkh({short})", f"pkh({long})", f"sh(wpkh({short}))", f"wpkh({short})")
-    return {str(bdk.Descriptor(one, kind).derive_address(0, _NETWORKS[network])) for one in descriptors}
+    named = bdk.Network[_NETWORKS[network]]
+    return {str(bdk.Descriptor(one, kind).derive_address(0, named)) for one in descriptors}
