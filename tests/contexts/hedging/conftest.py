@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -108,6 +109,12 @@ class Hedging:
 
 @pytest.fixture
 async def hedging(whole: Whole) -> AsyncIterator[Hedging]:
+    async with hedge_of(whole) as made:
+        yield made
+
+
+@asynccontextmanager
+async def hedge_of(whole: Whole) -> AsyncIterator[Hedging]:
     """Off; 2 BTC lie at the exchange; nobody has dollars."""
     async with whole.bank.db.transaction() as tx:
         customer = await open_account(tx, Asset.USD)
