@@ -11,6 +11,7 @@ import httpx2
 import pytest
 import websockets
 from tests.api.conftest import Json, Person, World
+from tests.api.test_factors import address, code_of, log_in_by_email, mailed, with_email, with_totp
 
 from hazina.accounts import Level
 from hazina.accounts import store as accounts
@@ -138,6 +139,44 @@ async def test_customers_read_their_part_of_the_audit_log(world: World) -> None:
     other = await world.http.get("/auth/history", headers={"authorization": f"Bearer {juma.token}"})
     assert [one["verb"] for one in other.json()["entries"]] == ["session.opened"]
     assert (await world.http.get("/auth/history")).status_code == 401
+
+
+async def test_a_failed_try_to_log_in_is_in_its_owners_log(world: World) -> None:
+    """By each code that a person has; and whoever tries hears the same of a phone that nobody has."""
+    amina, email = await world.person(), address()
+    await with_email(amina, email)
+    app = await with_totp(amina)
+    agent = {"user-agent": "somebody else"}
+
+    async def refused(path: str, **body: Any) -> Any:
+        answer = await world.http.post(f"/auth/{path}", json=body, headers=agent)
+        assert answer.status_code == 401, answer.text
+        return {name: value for name, value in answer.json().items() if name != "requestId"}
+
+    nobody = f"+2547{next(world.numbers):08d}"
+    tries = [await refused("phone/login", phone=phone, code="000000") for phone in (amina.phone, nobody)]
+    assert tries[0] == tries[1]
+    asked = (await world.http.post("/auth/email/code", json={"email": email})).json()["result"]
+    right = await mailed(world, email, asked)
+    await refused("email/login", emailLoginId=asked, code=other_than(right))
+    token = (await log_in_by_email(world, email))["authToken"]
+    await refused("totp/validate", authToken=token, totpCode=other_than(code_of(world, app)))
+
+    shown = {"authorization": f"Bearer {amina.token}"}
+    answer = await world.http.get("/auth/history", headers=shown)
+    found = [one for one in answer.json()["entries"] if one["verb"] == "session.refused"]
+    assert [(one["detail"], one["result"]) for one in reversed(found)] == [
+        ({"kind": "phone"}, "WRONG_CODE"), ({"kind": "email"}, "EMAIL_CODE_WRONG"),
+        ({"kind": "totp"}, "TOTP_CODE_WRONG"),
+    ]  # fmt: skip
+    assert {(one["actor"], one["agent"]) for one in found} == {("stranger", "somebody else")}
+    assert right not in answer.text and "000000" not in answer.text
+    async with world.bank.db.reading() as tx:
+        assert await tx.value("select count(*) from audit where verb = 'session.refused'") == 3
+
+
+def other_than(code: str) -> str:
+    return f"{(int(code) + 500_000) % 1_000_000:06d}"
 
 
 async def test_an_ended_session_closes_its_sockets_in_every_process(world: World, program_url: str) -> None:

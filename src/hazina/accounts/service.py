@@ -91,7 +91,7 @@ class Accounts:
     async def log_in(self, phone: str, code: str, *, ip: str | None, agent: str | None) -> LoggedIn:
         """Trade a code for a session token. Whoever is new gets user, account and wallets in the same
         commit that uses the code up. Raises what ``Identity.prove`` raises."""
-        proof = await self.identity.prove(phone, code, ip)
+        proof = await self.identity.prove(phone, code, ip, agent)
         return await self.enter(lambda tx: self.identity.redeem(tx, proof), ip=ip, agent=agent)
 
     async def enter(self, redeem: Callable[[Tx], Awaitable[Proved]], *, ip: str | None, agent: str | None) -> LoggedIn:

@@ -14,13 +14,22 @@ from typing import Any
 
 from hazina.identity import store
 from hazina.identity.errors import FactorExists, FactorTaken, FactorUnknown, LastFactor, TooManyFactors
-from hazina.identity.model import FACTORS_MAX, Factor, FactorKind, Policy, User, change_message
+from hazina.identity.model import (
+    FACTORS_MAX,
+    Factor,
+    FactorKind,
+    Policy,
+    User,
+    change_message,
+    clean_agent,
+    clean_ip,
+)
 from hazina.kernel import rates
 from hazina.kernel.audit import Audit
 from hazina.kernel.clock import Clock
 from hazina.kernel.crypto import PersonKey
 from hazina.kernel.db import Tx
-from hazina.kernel.errors import TooManyRequests
+from hazina.kernel.errors import Refusal, TooManyRequests
 from hazina.kernel.events import tell
 from hazina.kernel.ids import UUID, new_id, public_id
 from hazina.kernel.vault import Vault
@@ -44,6 +53,16 @@ class Links:
         return self.vault.keys.mark(kind.value, subject)
 
     # -- looking --------------------------------------------------------------------------------
+
+    async def refused(
+        self, tx: Tx, user_id: UUID, kind: FactorKind, why: type[Refusal], *, ip: str | None, agent: str | None
+    ) -> None:
+        """Somebody tried to come in as this person by a wrong code: for the person's own log. A try is counted before
+        it is looked at, so that nobody fills the log."""
+        await self.audit.record(
+            tx, at=self.clock.now(), actor="stranger", user_id=user_id, verb="session.refused",
+            ip=clean_ip(ip), agent=clean_agent(agent), result=why.code, detail={"kind": kind.value},
+        )  # fmt: skip
 
     async def find(self, tx: Tx, kind: FactorKind, subject: str) -> Factor | None:
         """Whose it is."""

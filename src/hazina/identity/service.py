@@ -165,11 +165,12 @@ class Identity:
         # last: a code that arrives is always stored
         await self.sms.send(number, code_message(code), whatsapp=code if by_whatsapp else None)
 
-    async def prove(self, phone: str, code: str, ip: str | None) -> Proof:
+    async def prove(self, phone: str, code: str, ip: str | None, agent: str | None = None) -> Proof:
         """Check a code without using it up: ``redeem`` does, in the caller's transaction.
 
         The try is counted and committed before the code is looked at, so that parallel guesses
-        get five tries together. Raises InvalidPhone, InvalidCode, WrongCode, TooManyRequests.
+        get five tries together. A wrong one is told in its owner's log. Raises InvalidPhone,
+        InvalidCode, WrongCode, TooManyRequests.
         """
         number, digits, address = parse_phone(phone), parse_code(code), clean_ip(ip)
         now = self.clock.now()
@@ -179,6 +180,9 @@ class Identity:
         if wait:
             raise TooManyRequests(retry_after_s=wait)
         if live is None or not code_matches(self.keys, live[0], digits, live[1]):
+            async with self.db.transaction() as tx:
+                if (factor := await self.links.find(tx, FactorKind.PHONE, number)) is not None:
+                    await self.links.refused(tx, factor.user_id, FactorKind.PHONE, WrongCode, ip=address, agent=agent)
             raise WrongCode
         return Proof(live[0], number, address)
 

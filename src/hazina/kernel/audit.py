@@ -62,7 +62,8 @@ class Audit:
         result: str = "ok",
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """``actor``: ``user``, ``operator:name``, ``app:client id`` or ``bank``. ``verb``: ``factor.added`` and
+        """``actor``: ``user``, ``operator:name``, ``app:client id``, ``bank``, or ``stranger`` for somebody who has
+        not shown who they are. ``verb``: ``factor.added`` and
         the like. ``object``: an id, never a phone or a name. ``result``: ``ok`` or a refusal's code."""
         sealed = None
         if user_id is not None and (key := await self.vault.key_of(tx, user_id)) is not None:

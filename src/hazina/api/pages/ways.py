@@ -67,13 +67,11 @@ class Ways:
     async def check_email(self, request: Request, visitor: Visitor) -> Response:
         fields = await self.pages.form(request, visitor)
         wanted, emails = local_path(fields.get("next")), self.bank.factors.emails
+        ip, agent = client_ip(request), request.headers.get("user-agent")
         try:
-            proof = await emails.prove_login(_uuid(fields.get("asked", "")), fields.get("code", ""), client_ip(request))
-            logged_in = await self.bank.accounts.enter(
-                lambda tx: emails.redeem_login(tx, proof),
-                ip=client_ip(request),
-                agent=request.headers.get("user-agent"),
-            )
+            asked = _uuid(fields.get("asked", ""))
+            proof = await emails.prove_login(asked, fields.get("code", ""), ip, agent)
+            logged_in = await self.bank.accounts.enter(lambda tx: emails.redeem_login(tx, proof), ip=ip, agent=agent)
         except Refusal as no:
             shown = {"email": fields.get("email", "")[:300], "asked": fields.get("asked", "")[:40]}
             return await self.login.ask(request, visitor, "email_code.html", wanted, no, **shown)

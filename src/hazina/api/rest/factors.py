@@ -45,9 +45,8 @@ async def email_code(bank: Bank, request: Request, fields: Fields) -> Fields:
 
 
 async def email_login(bank: Bank, request: Request, fields: Fields) -> Fields:
-    emails, ip = bank.factors.emails, client_ip(request)
-    proof = await emails.prove_login(_uuid(fields, "emailLoginId"), text_of(fields, "code"), ip)
-    agent = request.headers.get("user-agent")
+    emails, ip, agent = bank.factors.emails, client_ip(request), request.headers.get("user-agent")
+    proof = await emails.prove_login(_uuid(fields, "emailLoginId"), text_of(fields, "code"), ip, agent)
     entered = await bank.accounts.enter(lambda tx: emails.redeem_login(tx, proof), ip=ip, agent=agent)
     return {"result": _entered(entered)}
 

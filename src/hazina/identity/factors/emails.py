@@ -73,10 +73,10 @@ class Emails:
             task.add_done_callback(self.under_way.discard)
         return id_
 
-    async def prove_login(self, id_: UUID, code: str, ip: str | None) -> EmailProof:
-        """Check a code without using it up. A try is counted before the code is looked at. Raises InvalidCode,
-        EmailCodeWrong, TooManyRequests."""
-        return await self._prove(LOGIN, id_, code, ip, None)
+    async def prove_login(self, id_: UUID, code: str, ip: str | None, agent: str | None = None) -> EmailProof:
+        """Check a code without using it up. A try is counted before the code is looked at; a wrong one is told in
+        its owner's log. Raises InvalidCode, EmailCodeWrong, TooManyRequests."""
+        return await self._prove(LOGIN, id_, code, ip, None, agent)
 
     async def redeem_login(self, tx: Tx, proof: EmailProof) -> Proved:
         """Use the code up: for ``Accounts.enter``. Raises EmailCodeWrong for whoever comes second."""
@@ -147,7 +147,9 @@ class Emails:
             tx, id_, purpose, user_id=user_id, mark=mark, sealed=sealed, tries=EMAIL_CODE_TRIES, expires_at=ends
         )
 
-    async def _prove(self, purpose: str, id_: UUID, code: str, ip: str | None, whose: UUID | None) -> EmailProof:
+    async def _prove(
+        self, purpose: str, id_: UUID, code: str, ip: str | None, whose: UUID | None, agent: str | None = None
+    ) -> EmailProof:
         digits, now = parse_code(code), self.clock.now()
         counted = self._marked(
             [(LOGIN_PER_EMAIL_ID, str(id_)), *ip_rate(self.policy.failed_login_per_ip, ip, self.policy)]
@@ -160,6 +162,9 @@ class Emails:
         user_id, mark, sealed = found or (None, NOBODY, None)
         right = secrets.compare_digest(mark or NOBODY, self._code_mark(id_, digits))
         if not right or user_id is None or sealed is None or (whose is not None and whose != user_id):
+            if user_id is not None and whose is None:
+                async with self.db.transaction() as tx:
+                    await self.links.refused(tx, user_id, FactorKind.EMAIL, EmailCodeWrong, ip=ip, agent=agent)
             raise EmailCodeWrong
         async with self.db.transaction() as tx:
             await rates.give_back(tx, counted, now)

@@ -164,7 +164,12 @@ class Totp:
             await rates.give_back(tx, [(TOTP_PER_USER, str(session.user_id))], now)
             await self.identity.complete(tx, session, ("kba",) if recovered else AMR, ip=ip, agent=agent)
 
-        await self.db.again(complete)
+        try:
+            await self.db.again(complete)
+        except TotpCodeWrong as wrong:
+            async with self.db.transaction() as tx:
+                await self.links.refused(tx, session.user_id, FactorKind.TOTP, type(wrong), ip=ip, agent=agent)
+            raise
         return session
 
     async def _recover(self, tx: Tx, session: Session, code: str) -> None:

@@ -71,7 +71,7 @@ async def ask_phone(context: Context, caller: Caller, input: dict[str, Any]) -> 
 
 
 async def _add_phone(context: Context, caller: Caller, phone: str, code: str) -> None:
-    proof = await context.bank.identity.prove(phone, code, context.ip)
+    proof = await context.bank.identity.prove(phone, code, context.ip, context.agent)
 
     async def link(tx: Tx) -> None:
         proved = await context.bank.identity.redeem(tx, proof)
