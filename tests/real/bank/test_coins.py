@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from playwright.async_api import expect
@@ -45,3 +46,8 @@ async def test_a_deposit_comes_in_and_a_withdrawal_goes_out(people: People, outs
     await amina.page.get_by_role("link", name="Receipt").click()
     await expect(amina.page.get_by_text("Bitcoin blockchain")).to_be_visible()
     await expect(amina.page.locator("#main").get_by_text("Pending", exact=True)).to_be_visible()
+    paid = amina.page.locator("#main").get_by_text("Paid", exact=True)
+    async with asyncio.timeout(180):  # nothing of hers is on its way when others look at the same chain
+        while not await paid.is_visible():
+            await outside._call("POST", "onchain/mine", blocks=1)
+            await asyncio.sleep(0.5)

@@ -15,7 +15,7 @@ from tests.real.bank.test_coins import address_of
 from tests.real.signer import Signer
 
 DEPOSIT = 300_000_000
-SECONDS_MAX = 90
+SECONDS_MAX = 180
 
 
 def said(bank: Bank, *arguments: str, secret: str = "", code: int = 0) -> str:
