@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from graphql import parse, validate
 
 from hazina.api.graphql.schema import build_schema
+from hazina.learn import SECTIONS
 
 WEB = Path(__file__).parents[2] / "web"
 SCHEMA = build_schema()
@@ -39,6 +41,15 @@ def test_a_document_fits_the_schema(name: str) -> None:
 
 def test_no_document_is_overlooked() -> None:
     assert len(documents()) == sent().count("= doc<")
+
+
+@pytest.mark.parametrize("language", ["en", "sw"])
+def test_every_quiz_of_the_bank_has_a_lesson(language: str) -> None:
+    sections = json.loads((WEB / "src" / "learn" / f"{language}.json").read_text())
+    assert [[lesson[0] for lesson in one["lessons"]] for one in sections] == [list(ids) for _, ids in SECTIONS]
+    for one in sections:
+        for _, text, question, *answers in one["lessons"]:
+            assert text and question.endswith("?") and len(set(answers)) == 3 and all(answers)
 
 
 def test_the_rules_of_money_and_destinations() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from playwright.async_api import expect
+from tests.ops.bank import hazina
 
 from .conftest import Bank, Outside, People, Person
 
@@ -61,7 +62,8 @@ async def test_dollars_that_are_not_there_cannot_be_sent(people: People) -> None
     await expect(neema.page.get_by_role("button", name="Next")).to_be_disabled()
 
 
-async def test_an_invoice_of_this_bank_is_paid_in_the_house(people: People, funded: Person) -> None:
+async def test_an_invoice_of_this_bank_is_paid_in_the_house(people: People, funded: Person, bank: Bank) -> None:
+    """And who was paid learns: a lesson earns a satoshi, which the payer gives; a program answers questions."""
     wanjiru = await (await people("wanjiru")).start()
     request = await wanjiru.request()
     await funded.choose(f"bitcoin:?lightning={request}")
@@ -70,3 +72,20 @@ async def test_an_invoice_of_this_bank_is_paid_in_the_house(people: People, fund
     await expect(funded.page.get_by_text("Paid to")).to_be_visible()
     await expect(wanjiru.page.get_by_text("Paid. The money is in your wallet.")).to_be_visible()
     await expect(wanjiru.page.get_by_role("main")).to_contain_text("1000 sats")
+
+    assert hazina("funder", "set", funded.name, "--data", str(bank.data)).returncode == 0
+    page = wanjiru.page
+    await wanjiru.open("/me/learn")
+    await page.get_by_role("link", name="Bitcoin: what is it?").click()
+    await page.get_by_role("button", name="A bank in America").click()
+    await expect(page.get_by_role("status").filter(has_text="Not quite.")).to_be_visible()
+    await page.get_by_role("button", name="Money of the internet that nobody owns").click()
+    await expect(page.get_by_role("status").filter(has_text="Earned: 1 sat.")).to_be_visible()
+    await page.get_by_role("button", name="Next").click()
+    await expect(page.get_by_role("heading", name="What is a sat?")).to_be_visible()
+    await wanjiru.open("/me/chat")
+    await page.get_by_label("Your question").fill("Where are my dollars?")
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.get_by_role("log")).to_contain_text("You said: Where are my dollars?")
+    await wanjiru.home()
+    await wanjiru.has_sats(1001)

@@ -20,11 +20,11 @@ from hazina.api import server
 from hazina.kernel import child
 from hazina.kernel.embedded import alive
 from hazina.ops import Trouble, regtest
-from hazina.sandbox import okx_wire
+from hazina.sandbox import chat, okx_wire
 from hazina.sandbox.exchange import EXCHANGES, RATES
 from hazina.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN
 from hazina.sandbox.world import BANK_MACAROON
-from hazina.settings import Hedging, Lnd, PriceFeed, RateFeed, Settings, Smtp, Twilio
+from hazina.settings import Hedging, Lnd, PriceFeed, RateFeed, Settings, Smtp, SupportChat, Twilio
 
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
@@ -162,6 +162,8 @@ def pointed_at(settings: Settings, url: str) -> Settings:
         changes["price_feeds"] = tuple(feeds)
     if settings.rate_feeds is None:
         changes["rate_feeds"] = tuple(RateFeed(name=name, base_url=f"{url}/rates/{name}") for name in RATES)
+    if settings.support_chat is None:
+        changes["support_chat"] = SupportChat(base_url=f"{url}/openai/v1", model=chat.MODEL, key=SecretStr(chat.KEY))
     if settings.hedging is None:
         changes["hedging"] = Hedging(
             base_url=f"{url}/okx", key=okx_wire.KEY, secret=SecretStr(okx_wire.SECRET),

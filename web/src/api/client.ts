@@ -49,7 +49,9 @@ export async function ask<R, V extends object>(document: Doc<R, V>, variables: V
   const first = (body["errors"] as (ApiError & { extensions?: { code?: string } })[] | undefined)?.[0];
   if (first) throw new Refusal(first.code ?? first.extensions?.code ?? "UNKNOWN", first.message);
   if (body["data"] == null) throw new NoAnswer(`HTTP ${status} without data`);
-  const wanted = (body["extensions"] as { stepUp?: unknown } | undefined)?.stepUp;
+  const { stepUp: wanted, refusal: own } = (body["extensions"] ?? {}) as { stepUp?: unknown; refusal?: string };
+  // Blink's payloads leave some codes out: the bank's own stands beside them.
+  if (own !== undefined) for (const field of Object.values(body["data"] as Record<string, { errors?: ApiError[] } | null>)) if (field?.errors?.[0]) field.errors[0].code ??= own;
   if (wanted !== undefined) throw new Refusal("STEP_UP_REQUIRED", "", { extensions: wanted });
   return body["data"] as R;
 }

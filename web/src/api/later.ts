@@ -69,3 +69,22 @@ export const AskEmail = doc<{ asked: Errors & { id: string | null } }, { email: 
 
 export const AddEmail = doc<{ added: Errors }, { id: string; code: string }>(
   `mutation AddEmail($id: EmailRegistrationId!, $code: OneTimeAuthCode!) { added: userEmailRegistrationValidate(input: { emailRegistrationId: $id, code: $code }) { errors { message code } } }`);
+
+export interface QuizData { id: string; amount: number; completed: boolean; notBefore: number | null }
+
+export const Quizzes = doc<{ me: { defaultAccount: { quiz: QuizData[] } } | null }>(
+  `query Quizzes { me { defaultAccount { ... on ConsumerAccount { quiz { id amount completed notBefore } } } } }`);
+
+export const QuizClaim = doc<{ claimed: Errors & { quizzes: QuizData[] } }, { id: string; skip: boolean }>(
+  `mutation QuizClaim($id: ID!, $skip: Boolean!) { claimed: quizClaim(input: { id: $id, skipRewards: $skip }) { errors { message code } quizzes { id amount completed notBefore } } }`);
+
+export interface SaidData { id: string; message: string; role: "USER" | "ASSISTANT"; timestamp: number }
+
+export const Chat = doc<{ me: { supportChat: SaidData[] } | null }>(
+  `query Chat { me { supportChat { id message role timestamp } } }`);
+
+export const ChatSay = doc<{ said: Errors & { supportMessage: (SaidData | null)[] | null } }, { message: string }>(
+  `mutation ChatSay($message: String!) { said: supportChatMessageAdd(input: { message: $message }) { errors { message code } supportMessage { id message role timestamp } } }`);
+
+export const ChatReset = doc<{ supportChatReset: Errors & { success: boolean | null } }>(
+  `mutation ChatReset { supportChatReset { errors { message code } success } }`);

@@ -35,6 +35,8 @@ const byPath: Record<string, Load> = {
   "/me/sessions": () => import("./pages/Sessions.svelte"),
   "/me/name": name,
   "/me/currency": () => import("./pages/Currency.svelte"),
+  "/me/learn": () => import("./pages/Learn.svelte"),
+  "/me/chat": () => import("./pages/Chat.svelte"),
   "/me/keys": () => import("./pages/Keys.svelte"),
   "/me/keys/new": () => import("./pages/KeyNew.svelte"),
 };
@@ -42,6 +44,7 @@ const byPath: Record<string, Load> = {
 /** Pages of one thing: the named parts of the path are the page's own values. */
 const byPattern: [RegExp, Load][] = [
   [/^\/activity(?:\/(?<asset>btc|usd))?(?:\/(?<id>[0-9a-f-]+))?$/, activity],
+  [/^\/me\/learn\/(?<section>[1-9]|1[0-9])$/, () => import("./pages/Lesson.svelte")],
   [/^\/me\/keys\/(?<id>[0-9a-f-]{36})$/, () => import("./pages/KeyOne.svelte")],
 ];
 

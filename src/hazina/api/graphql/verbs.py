@@ -55,7 +55,7 @@ def verb(scope: Scope | None = None, **when_refused: Any) -> Callable[[Callable[
                     payload = {"errors": [], **await resolver(context, *who, **arguments)}
                 except Refusal as refusal:
                     payload = {"errors": [refused(refusal)]}
-                    context.told.update(told(refusal))
+                    context.told.update({"refusal": refusal.code, **told(refusal)})
             if payload["errors"]:
                 context.refused = True
                 payload = {**when_refused, **payload}
