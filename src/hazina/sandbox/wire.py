@@ -116,6 +116,12 @@ def read_b64(text: str, name: str) -> bytes:
         ) from None
 
 
+def hash_of(octets: bytes) -> bytes:
+    if len(octets) != 32:
+        raise LndError(f"invalid hash length of {len(octets)}, want 32")
+    return octets
+
+
 def go_float(number: int) -> str:
     """As Go prints a whole float with %v: from a million on with an exponent."""
     if abs(number) < 1_000_000:

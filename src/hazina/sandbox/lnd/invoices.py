@@ -17,6 +17,7 @@ from hazina.sandbox.wire import (
     Stream,
     b64,
     go_float,
+    hash_of,
     read_b64,
     read_hex,
     read_message,
@@ -28,6 +29,7 @@ EXPIRY_S_MAX = 365 * 86_400
 MEMO_BYTES_MAX = 1_024
 CLTV_EXPIRY_MIN = 24
 BTC_MAX = 100_000
+SAT_PER_BTC = MSAT_PER_BTC // 1_000
 PAGE = 100
 
 NEXT = """
@@ -59,9 +61,7 @@ async def add(world: World, asked: Asked) -> Object:
 
 async def add_hold(world: World, asked: Asked) -> Object:
     body = read_message(asked.body, hash="bytes", **FIELDS)
-    if len(body["hash"]) != 32:
-        raise LndError(f"invalid hash length of {len(body['hash'])}, want 32")
-    invoice = _add(world, asked.node, body, payment_hash=body["hash"])
+    invoice = _add(world, asked.node, body, payment_hash=hash_of(body["hash"]))
     return {
         "payment_request": invoice.bolt11,
         "add_index": str(invoice.add_index),
@@ -111,13 +111,18 @@ def _amount(sat: int, msat: int) -> int | None:
         raise LndError("sat and msat arguments are mutually exclusive")
     total = sat * 1_000 + msat
     if total > min(BTC_MAX * MSAT_PER_BTC, AMOUNT_MSAT_MAX):
-        raise LndError(f"invoice amount {Decimal(total) / MSAT_PER_BTC:f} BTC is too large, max is {BTC_MAX} BTC")
+        raise LndError(
+            f"invoice amount {Decimal(total // 1_000) / SAT_PER_BTC:f} BTC is too large, max is {BTC_MAX} BTC"
+        )
     return total or None
 
 
 async def lookup(world: World, asked: Asked) -> Object:
     """``/v1/invoice/{hex}``"""
-    return _found(world, asked.node, read_hex(asked.path["hash"]))
+    payment_hash = read_hex(asked.path["hash"])
+    if len(payment_hash) != 32:
+        raise LndError(f"payment hash must be exactly 32 bytes, is instead {len(payment_hash)}")
+    return _found(world, asked.node, payment_hash)
 
 
 async def lookup_v2(world: World, asked: Asked) -> Object:
@@ -136,9 +141,9 @@ def _found(world: World, node: str, payment_hash: bytes) -> Object:
 
 
 async def cancel(world: World, asked: Asked) -> Object:
-    body = read_message(asked.body, payment_hash="bytes")
+    payment_hash = hash_of(read_message(asked.body, payment_hash="bytes")["payment_hash"])
     try:
-        world.payments.cancel(asked.node, body["payment_hash"])
+        world.payments.cancel(asked.node, payment_hash)
     except Refused as refusal:
         raise LndError(str(refusal)) from None
     return {}

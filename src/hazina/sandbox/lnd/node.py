@@ -158,10 +158,13 @@ def _channel(world: World, node: str, channel: Channel, unsettled_msat: int) -> 
     }
 
 
+SUPPORTED = f"supported actions are [read write generate], supported entities are [{' '.join(ENTITIES)} uri]"
+
+
 async def bake(world: World, asked: Asked, uris: Collection[str]) -> Object:
     body = read_message(asked.body, permissions="objects", root_key_id="int", allow_external_permissions="bool")
     if not body["permissions"]:
-        raise LndError("permission list cannot be empty. specify at least one action/entity pair")
+        raise LndError(f"permission list cannot be empty. specify at least one action/entity pair. {SUPPORTED}")
     granted = {_permission(found, uris) for found in body["permissions"]}
     return {"macaroon": world.macaroons[asked.node].bake(granted, body["root_key_id"]).hex()}
 
@@ -172,10 +175,8 @@ def _permission(found: Any, uris: Collection[str]) -> Permission:
     if permission[0] == "uri" and permission[1] not in uris:
         raise LndError("invalid permission action, must be an existing URI in the format /package.Service/MethodName")
     if permission[0] != "uri" and permission not in ADMIN:
-        raise LndError(
-            "invalid permission entity. supported actions are [read write generate], supported entities are "
-            f"[{' '.join(ENTITIES)} uri]"
-        )
+        wrong = "action" if permission[0] in ENTITIES else "entity"
+        raise LndError(f"invalid permission {wrong}. {SUPPORTED}")
     return permission
 
 

@@ -12,7 +12,17 @@ from hazina.kernel.bolt11 import Bolt11Code, Bolt11Error, Invoice11
 from hazina.sandbox.lnd.asked import Asked
 from hazina.sandbox.network import CHAIN, NO_ROUTE, Route
 from hazina.sandbox.payments import NONE, Duplicate, Payment
-from hazina.sandbox.wire import ALREADY_EXISTS, NOT_FOUND, LndError, Object, Stream, b64, read_b64, read_message
+from hazina.sandbox.wire import (
+    ALREADY_EXISTS,
+    NOT_FOUND,
+    LndError,
+    Object,
+    Stream,
+    b64,
+    hash_of,
+    read_b64,
+    read_message,
+)
 from hazina.sandbox.world import World
 
 PAGE = 100
@@ -48,7 +58,7 @@ async def send(world: World, asked: Asked) -> Stream:
         until = datetime.fromtimestamp(min(invoice.expires_at, 2**36), UTC)
         raise LndError(f"invoice expired. Valid until {until:%Y-%m-%d %H:%M:%S} +0000 UTC")
     amount_msat = _amount(invoice, _msat(body["amt"], body["amt_msat"]))
-    if body["cltv_limit"] and body["cltv_limit"] < CLTV_LIMIT_MIN:
+    if body["cltv_limit"] and body["cltv_limit"] <= CLTV_LIMIT_MIN:
         raise LndError(f"cltv limit {body['cltv_limit']} should be greater than {CLTV_LIMIT_MIN}")
     if invoice.payee == world.network.keys[asked.node] and not body["allow_self_payment"]:
         raise LndError("self-payments not allowed")
@@ -107,7 +117,7 @@ def _decode(text: str) -> Invoice11:
 
 async def track(world: World, asked: Asked) -> Stream:
     """One payment: as it stands, then every change until it ends."""
-    payment_hash = read_b64(asked.path["hash"], "payment_hash")
+    payment_hash = hash_of(read_b64(asked.path["hash"], "payment_hash"))
     with world.payments.events.listening(asked.node) as news:
         payment = world.payments.find(asked.node, payment_hash)
         if payment is None:
@@ -150,7 +160,7 @@ async def listing(world: World, asked: Asked) -> Object:
 
 async def delete(world: World, asked: Asked) -> Object:
     """Forgets a payment: ``track`` knows nothing of it then, and it may be sent again."""
-    payment_hash = read_b64(asked.query.get("payment_hash", ""), "payment_hash")
+    payment_hash = hash_of(read_b64(asked.query.get("payment_hash", ""), "payment_hash"))
     payment = world.payments.find(asked.node, payment_hash)
     if payment is None:
         raise LndError("non bucket element in payments bucket")
@@ -165,7 +175,7 @@ async def delete(world: World, asked: Asked) -> Object:
 
 async def estimate_fee(world: World, asked: Asked) -> Object:
     body = read_message(asked.body, dest="bytes", amt_sat="int", payment_request="text", timeout="int")
-    if body["dest"] and body["payment_request"]:
+    if bool(body["dest"]) == bool(body["payment_request"]):
         raise LndError("specify either a destination or an invoice")
     if body["payment_request"]:
         invoice = _decode(body["payment_request"])
@@ -174,7 +184,7 @@ async def estimate_fee(world: World, asked: Asked) -> Object:
         found = world.payments.probe(asked.node, invoice.payee, invoice.amount_msat)
         return _estimate(found)
     if len(body["dest"]) != 33:
-        raise LndError(f"invalid vertex length of {len(body['dest'])}, want 33")
+        raise LndError("invalid length destination key")
     if body["amt_sat"] <= 0:
         raise LndError("amount must be greater than 0")
     found = world.network.route(asked.node, world.network.name_of(body["dest"]), body["amt_sat"] * 1_000)
@@ -226,22 +236,23 @@ def render(payment: Payment) -> Object:
         "fee_sat": str(fee_msat // 1_000),
         "fee_msat": str(fee_msat),
         "creation_time_ns": str(payment.created_ns),
-        "htlcs": _htlcs(payment, preimage),
+        "htlcs": _htlcs(payment),
         "payment_index": str(payment.id),
         "failure_reason": payment.failure_reason,
         "first_hop_custom_records": {"106823": "AA=="},
     }
 
 
-def _htlcs(payment: Payment, preimage: str) -> list[Object]:
-    """Failed attempts are deleted, as LND does by default."""
+def _htlcs(payment: Payment) -> list[Object]:
+    """Failed attempts are deleted, as LND does by default; the line that first tells the reason still has them."""
     if payment.route is None or payment.status == "FAILED":
         return []
+    failed = payment.failure_reason != NONE
     steps = Route.load(payment.route).steps
     return [
         {
             "attempt_id": str(payment.id),
-            "status": payment.status,
+            "status": "FAILED" if failed else payment.status,
             "route": {
                 "total_fees_msat": str(steps[0].msat - steps[-1].msat),
                 "total_amt_msat": str(steps[0].msat),
@@ -256,7 +267,7 @@ def _htlcs(payment: Payment, preimage: str) -> list[Object]:
             },
             "attempt_time_ns": str(payment.created_ns),
             "resolve_time_ns": str(payment.resolved_ns),
-            "failure": None,
-            "preimage": preimage if payment.preimage else "",
+            "failure": {"code": "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"} if failed else None,
+            "preimage": b64(payment.preimage),
         }
     ]

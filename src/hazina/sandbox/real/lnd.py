@@ -18,6 +18,8 @@ from hazina.sandbox.real.node import Channel, Paid
 from hazina.sandbox.real.program import HOST, Program, free_ports
 
 START_S = 120.0
+STATE_S = 10.0
+"""A call that came before the node served may never be answered; it is made again."""
 CONNECT_S = 60.0
 ATTEMPTS_S = 60
 FEE_LIMIT_MSAT = 10**9
@@ -116,7 +118,7 @@ class Lnd:
             return False
 
     async def _state(self) -> str:
-        return str((await self.ask("GET", "/v1/state"))["state"])
+        return str((await self.ask("GET", "/v1/state", timeout_s=STATE_S))["state"])
 
     async def _open_wallet(self) -> None:
         """Make or open it, and wait until every server of the node answers."""
@@ -139,14 +141,18 @@ class Lnd:
 
     # -- what one asks of it ----------------------------------------------------------------------
 
-    async def ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, timeout_s: float | None = None, **query: str
+    ) -> Any:
         """One call. Fields of 64 bits are text.
 
         :raises RpcError, NoAnswer:
         """
         if self._http is None:
             raise NoAnswer(f"{self.name} does not run")
-        answered = await self._http.call(method, path, body=body, query=query, headers=self._headers())
+        answered = await self._http.call(
+            method, path, body=body, query=query, headers=self._headers(), timeout_s=timeout_s
+        )
         said = answered.json()
         if answered.status != 200:
             raise _refusal(said)
