@@ -125,7 +125,7 @@ async def test_quizzes_under_blinks_names(world: World) -> None:
 async def test_support_chat_is_off_until_it_is_set(
     db: Database, program_url: str, sandbox_settings: Settings, numbers: Iterator[int]
 ) -> None:
-    async with opened(program_url, sandbox_settings, numbers) as world:
+    async with opened(program_url, sandbox_settings, numbers, support_chat=None) as world:
         amina = await world.person()
         assert (await amina.ask("{ me { supportChat { id } } }"))["me"]["supportChat"] == []
         off = (await amina.ask(SAY, input={"message": "Hello"}))["supportChatMessageAdd"]
