@@ -128,10 +128,12 @@ class GeeTest(Section):
 
     base_url: str = "https://api.geetest.com"
     status_url: str = "https://bypass.geetest.com"
+    static_url: str = "https://static.geetest.com"
+    """From where our log-in pages load the script that draws it."""
     id: str
     key: SecretStr
 
-    _url = field_validator("base_url", "status_url")(checked_url)
+    _url = field_validator("base_url", "status_url", "static_url")(checked_url)
 
 
 class Turnstile(Section):

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from hazina.api.bank import Bank
 from hazina.api.pages.browser import Sessions, Visitor
+from hazina.api.pages.captcha import Widget
 from hazina.oauth import Malformed, fields_of
 
 HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ FILES = {
     "pages.css": "text/css",
     "pay.css": "text/css",
     "ways.js": "text/javascript",
+    "captcha.js": "text/javascript",
     "pay.js": "text/javascript",
 }
 TEMPLATES = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
@@ -64,10 +66,11 @@ class Pages:
         *,
         status: int = 200,
         to: Sequence[str] = (),
+        captcha: Widget | None = None,
         **values: Any,
     ) -> Response:
         """``to``: addresses that a form of this page may lead to by redirects: browsers ask the page for
-        permission."""
+        permission. ``captcha``: drawn on this page."""
         lang = language(request)
         other = "sw" if lang == "en" else "en"
         mark = request.cookies.get(self._mark_name) or secrets.token_urlsafe(24)
@@ -79,10 +82,11 @@ class Pages:
             logged_in=visitor.caller is not None,
             host=urlsplit(self.bank.settings.origin).netloc,
             sandbox=self.bank.settings.sandbox_url is not None,
+            captcha=captcha,
             **values,
         )
         headers = {
-            "content-security-policy": policy(to),
+            "content-security-policy": policy(to, captcha),
             "cache-control": "no-store",
             "vary": "accept-language, cookie",
         }
@@ -125,14 +129,20 @@ class Pages:
         return fields
 
 
-def policy(to: Sequence[str] = ()) -> str:
-    """No script but our own files, no frame, no form but to us and to whom a form of this page leads."""
+def policy(to: Sequence[str] = (), captcha: Widget | None = None) -> str:
+    """No script but our own files, no frame, no form but to us and to whom a form of this page leads. A captcha adds
+    its provider's hosts; its script makes others, which trusted types would not let it."""
     forms = " ".join(dict.fromkeys(("'self'", *(_source(uri) for uri in to))))
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        f"connect-src 'self'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'"
-    )
+    says = {
+        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:",
+        "font-src": "'self'", "connect-src": "'self'", "base-uri": "'none'", "form-action": forms,
+        "frame-ancestors": "'none'",
+    }  # fmt: skip
+    if captcha is None:
+        says["require-trusted-types-for"] = "'script'"
+    for directive, hosts in captcha.hosts.items() if captcha is not None else ():
+        says[directive] = f"{says.get(directive, '')} {hosts}".strip()
+    return "; ".join(f"{directive} {sources}" for directive, sources in says.items())
 
 
 def _source(uri: str) -> str:

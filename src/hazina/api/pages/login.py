@@ -17,6 +17,7 @@ from starlette.routing import Route
 from hazina.accounts import LoggedIn
 from hazina.api.credentials import client_ip
 from hazina.api.pages.browser import Visitor, local_path
+from hazina.api.pages.captcha import answer_in, widget_of
 from hazina.api.pages.kernel import WORDS, Pages, language
 from hazina.api.pages.serving import page
 from hazina.kernel.errors import Kind, Refusal
@@ -36,6 +37,7 @@ class Login:
 
     def __init__(self, pages: Pages, leads: Leads) -> None:
         self.pages, self.bank, self.leads = pages, pages.bank, leads
+        self.captcha = widget_of(pages.bank.settings)
 
     def routes(self) -> list[Route]:
         return [
@@ -54,7 +56,7 @@ class Login:
         fields = await self.pages.form(request, visitor)
         phone, wanted = fields.get("phone", ""), local_path(fields.get("next"))
         try:
-            await self.bank.factors.phones.request_code(phone, "SMS", client_ip(request), None)
+            await self.bank.factors.phones.request_code(phone, "SMS", client_ip(request), answer_in(fields))
         except Refusal as no:
             return await self.ask(request, visitor, "login.html", wanted, no, phone=phone[:40])
         return await self.ask(request, visitor, "code.html", wanted, phone=phone)
@@ -102,9 +104,11 @@ class Login:
         status = 200 if no is None else 429 if no.kind is Kind.LIMIT else 400
         error = "" if no is None else said(no, language(request))
         lead = await self.leads(wanted)
+        captcha = self.captcha if template == "login.html" else None
         return self.pages.show(
-            request, template, visitor, status=status, to=lead.to, app=lead.app, next=wanted, error=error, **values
-        )
+            request, template, visitor,
+            status=status, to=lead.to, captcha=captcha, app=lead.app, next=wanted, error=error, **values,
+        )  # fmt: skip
 
 
 def said(no: Refusal, lang: str) -> str:
