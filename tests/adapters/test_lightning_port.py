@@ -301,9 +301,15 @@ async def test_a_held_payment_stays_in_flight(world: World, end: str, state: Out
 
 
 async def test_quote(world: World) -> None:
-    text, _ = await world.invoice(1_000 * SAT)
+    """What a probe found is enough for the payment, to the millisatoshi."""
+    text, payment_hash = await world.invoice(1_000 * SAT, far=True)
     quoted = await world.node.quote(text, None, 5)
     assert (quoted is not None) is world.node.can.quote
+    if quoted is not None:
+        assert quoted > Msats(0)
+        assert await pay(world.node, text, fee_max=quoted.n) == Accepted()
+        done = await ended(world.node, payment_hash)
+        assert (done.state, done.fee) == (OutgoingState.SUCCEEDED, quoted)
 
 
 async def test_a_call_that_comes_too_late(world: World) -> None:

@@ -15,7 +15,7 @@ from hazina.adapters.electrum import Electrum
 from hazina.adapters.lnd import Lnd
 from hazina.kernel import bolt11 as bolt
 from hazina.payments.ports import Lightning, Listing
-from hazina.sandbox.real.network import ROUTER, Network
+from hazina.sandbox.real.network import END, ROUTER, Network
 
 SAT = 1_000
 
@@ -34,7 +34,12 @@ class World(Protocol):
         """More than the node can send."""
         ...
 
-    async def invoice(self, msat: int | None, *, expiry_s: int = 600, hold: bool = False) -> tuple[str, bytes]: ...
+    async def invoice(
+        self, msat: int | None, *, expiry_s: int = 600, hold: bool = False, far: bool = False
+    ) -> tuple[str, bytes]:
+        """``far``: surely of a wallet that is only reached through a node that charges."""
+        ...
+
     async def pays(self, bolt11: str, msat: int | None = None) -> str:
         """SUCCEEDED, FAILED, or IN_FLIGHT when the node holds it."""
         ...
@@ -58,7 +63,9 @@ class Played:
     sandbox: SandboxProcess
     rich_msat: int = 9_999_999_000_000
 
-    async def invoice(self, msat: int | None, *, expiry_s: int = 600, hold: bool = False) -> tuple[str, bytes]:
+    async def invoice(
+        self, msat: int | None, *, expiry_s: int = 600, hold: bool = False, far: bool = False
+    ) -> tuple[str, bytes]:
         body = {"expirySeconds": expiry_s, "hold": hold, **({"amountMsat": msat} if msat else {})}
         made = await self.sandbox.control("POST", "/lightning/invoices", body)
         return made["paymentRequest"], bytes.fromhex(made["paymentHash"])
@@ -94,8 +101,10 @@ class Real:
     secrets: dict[bytes, bytes] = field(default_factory=dict)
     held: dict[str, asyncio.Task[str]] = field(default_factory=dict)
 
-    async def invoice(self, msat: int | None, *, expiry_s: int = 600, hold: bool = False) -> tuple[str, bytes]:
-        outside = self.network.nodes[ROUTER]
+    async def invoice(
+        self, msat: int | None, *, expiry_s: int = 600, hold: bool = False, far: bool = False
+    ) -> tuple[str, bytes]:
+        outside = self.network.nodes[END if far else ROUTER]
         if not hold:
             name, text = await outside.issue(msat, "outside", expiry_s)
             return text, bytes.fromhex(name)
