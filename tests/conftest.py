@@ -30,9 +30,6 @@ from hazina.kernel.clock import ManualClock
 from hazina.kernel.db import Database
 from hazina.kernel.embedded import OWNER_ROLE, PROGRAM_ROLE, Cluster
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-"""Tests start the program hundreds of times: without its compiled copy each start compiles all of it anew."""
-
 hypothesis.settings.register_profile(
     "fast",
     max_examples=25,
