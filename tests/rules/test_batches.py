@@ -17,6 +17,7 @@ from hazina.chain.batch import (
     PayoutState,
     WrongTransaction,
     affordable,
+    carrying,
     checked,
     due,
     fee,
@@ -65,6 +66,15 @@ def test_a_replacement_pays_more_and_never_beyond_the_cap() -> None:
     assert raised(2_000, 10_000, 1_000, 500_000) == 10_000
     assert raised(2_000, 1_000, 1_000, 500_000) == 3_000
     assert raised(499_500, 1_000, 1_000, 500_000) is None
+
+
+@given(st.integers(100, 10**5), st.integers(0, 10**6), st.integers(100, 10**4), st.integers(1_000, 500_000))
+def test_a_child_that_carries_its_parent_pays_for_both(parent: int, parent_fee: int, own: int, wanted: int) -> None:
+    rate = carrying(parent, parent_fee, own, wanted)
+    assert rate >= wanted, "not less than it would pay alone"
+    both = parent_fee + fee(own, rate)
+    assert both >= fee(parent + own, wanted)
+    assert rate == wanted or both <= fee(parent + own, wanted) + 1 + own // 1_000, "and no more than that"
 
 
 def payout(sats: int = 10_000, address: str = "a", age: timedelta = timedelta(0)) -> Payout:

@@ -133,7 +133,10 @@ class BitcoindWallets:
             said = await self._ask("submitpackage", [raw.hex() for raw in raws])
         except NodeRefused as refused:
             return refused.text
-        return None if said.get("package_msg") == "success" else str(said.get("package_msg") or "refused")
+        if said.get("package_msg") == "success":
+            return None
+        why = {str(one["error"]) for one in said.get("tx-results", {}).values() if one.get("error")}
+        return "; ".join([str(said.get("package_msg") or "refused"), *sorted(why)])
 
     async def standing(self, wallet: str, txid: str) -> Standing | None:
         outside_call("bitcoin.standing")

@@ -179,6 +179,12 @@ def fee(vbytes: int, rate: int) -> int:
     return -(-vbytes * rate // 1_000)
 
 
+def carrying(parent_vbytes: int, parent_fee: int, vbytes: int, wanted: int) -> int:
+    """The rate of a child of ``vbytes`` that pays ``wanted`` for itself and for a parent which the mempool does not
+    have: nobody else counts the parent in."""
+    return max(wanted, -(-(fee(parent_vbytes + vbytes, wanted) - parent_fee) * 1_000 // vbytes))
+
+
 def rate_of(fee_sats: int, vbytes: int) -> int:
     """What a transaction pays, rounded down."""
     assert vbytes > 0, "a transaction has a size"

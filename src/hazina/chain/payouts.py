@@ -22,6 +22,7 @@ from hazina.chain.batch import (
     PayoutPolicy,
     Purpose,
     affordable,
+    carrying,
     checked,
     due,
     fee,
@@ -421,16 +422,52 @@ class Payouts:
         return False
 
     async def _too_cheap(self, batch: Batch, refused: str, rates: dict[Speed, int]) -> None:
-        """The mempool does not take it any more: with its child, or with a higher fee."""
-        async with self.db.reading() as tx:
-            child_id = await store.child_of(tx, [one.txid for one in batch.versions])
-            child = None if child_id is None else await store.batch(tx, child_id)
+        """The mempool does not take it any more: with its child, or with a higher fee, its own or its child's."""
+        wanted = rates[batch.speed or Speed.MEDIUM]
+        child = await self._child(batch)
         if child is None:
-            await self.bump(batch, rates[batch.speed or Speed.MEDIUM])
+            await self.bump(batch, wanted)
             return
-        together = await self.wallets.publish_together([batch.newest.raw, child.newest.raw])
-        async with self.db.transaction() as tx:
-            await store.trouble(tx, batch.id, None if together is None else refused)
+        together = await self._publish_with(batch, child)
+        if together is not None and await self._raise_child(batch, child, wanted):
+            together = await self._publish_with(batch, await self._fresh(child))
+        if together is not None:
+            async with self.db.transaction() as tx:
+                await store.trouble(tx, batch.id, f"{refused}; with its child: {together}")
+
+    async def _child(self, batch: Batch) -> Batch | None:
+        async with self.db.reading() as tx:
+            found = await store.child_of(tx, [one.txid for one in batch.versions])
+            return None if found is None else await store.batch(tx, found)
+
+    async def _fresh(self, batch: Batch) -> Batch:
+        async with self.db.reading() as tx:
+            found = await store.batch(tx, batch.id)
+        assert found is not None, "batches are never removed"
+        return found
+
+    async def _publish_with(self, parent: Batch, child: Batch) -> str | None:
+        """Both at once, for the child pays for both; why they were not taken, or None."""
+        refused = await self.wallets.publish_together([parent.newest.raw, child.newest.raw])
+        if refused is None:
+            for batch in (parent, child):
+                await self._is_out(batch)
+        return refused
+
+    async def _raise_child(self, parent: Batch, child: Batch, wanted: int) -> bool:
+        """One more version of a child that the mempool has as little as its parent. What others of ours built upon
+        it would be lost: then it stays as it is."""
+        rate = raised(child.newest.rate, wanted, self.policy.bump_step, self.rules.rate_cap)
+        if rate is None or wanted <= child.newest.rate or await self._child(child) is not None:
+            return False
+        own = carrying(parent.newest.vsize, parent.newest.fee, child.newest.vsize, rate)
+        outputs, whole = await self._outputs(child), child.purpose is Purpose.CHILD
+        try:
+            signed = await self.wallets.sign(Order(outputs, own, child.coins, more=not whole, whole=whole))
+        except NodeRefused:
+            return False
+        await self._keep(child, signed, rate, outputs)
+        return True
 
     async def _replace(self, batch: Batch, rate: int) -> bool:
         outputs = await self._outputs(batch)
@@ -444,7 +481,8 @@ class Payouts:
                 return False
             refused = await self.wallets.judge(signed.raw)
             if refused is None:
-                await self._add(batch, signed, rate, outputs)
+                await self._keep(batch, signed, rate, outputs)
+                await self.publish(batch.id)
                 return True
             await self.free([coin for coin in signed.coins if coin not in batch.coins])
             if not refused.startswith(OF_THE_FEE):
@@ -460,7 +498,7 @@ class Payouts:
         whole = sum(coin.sats for coin in batch.coins) if batch.purpose is Purpose.CHILD else batch.sats
         return (To(batch.address, whole),)
 
-    async def _add(self, batch: Batch, signed: Signed, rate: int, outputs: Sequence[To]) -> None:
+    async def _keep(self, batch: Batch, signed: Signed, rate: int, outputs: Sequence[To]) -> None:
         change = checked(
             signed, outputs, must_spend=batch.coins, fee_max=await self.fee_max(signed, self.rules.rate_cap),
             whole=batch.purpose is Purpose.CHILD,
@@ -468,22 +506,21 @@ class Payouts:
         async with self.db.transaction() as tx:
             await store.add_version(tx, batch.id, batch.newest.n + 1, signed, rate, change, self.clock.now())
         log.info("batch_bumped", batch=str(batch.id), rate=rate, fee=signed.fee)
-        await self.publish(batch.id)
 
     async def _pay_for(self, batch: Batch, wanted: int) -> bool:
-        """A child that spends what the newest version pays to us."""
+        """A child that spends what the newest version pays to us. A refill, whose signers are not asked again, gets one
+        also when the mempool has thrown it out; then both are handed in together."""
         coin = _own_output(batch, await self._outputs(batch))
         standing = await self.wallets.standing(self.wallets.hot, batch.newest.txid)
-        if coin is None or standing is None or not standing.in_mempool:
+        if coin is None or standing is None or standing.confirmations < 0:
+            return False
+        is_out = not standing.in_mempool
+        if is_out and batch.purpose is not Purpose.REFILL:
             return False
         address = await self.wallets.own_address(self.wallets.hot)
         outputs = (To(address, coin.sats),)
-        try:
-            signed = await self.wallets.sign(Order(outputs, wanted, (coin,), more=False, whole=True))
-        except NodeRefused:
-            return False
-        if await self.wallets.judge(signed.raw) is not None:
-            await self.free(signed.coins)
+        signed = await self._signed_child(batch, coin, outputs, wanted, alone=is_out)
+        if signed is None:
             return False
         checked(signed, outputs, fee_max=await self.fee_max(signed, self.rules.rate_cap), whole=True)
         child = new_id()
@@ -492,8 +529,30 @@ class Payouts:
             await store.put_batch(tx, child, Purpose.CHILD, now, speed=batch.speed, address=address, parent=batch.id)
             await store.add_version(tx, child, 1, signed, wanted, None, now)
         log.info("parent_paid_for", batch=str(batch.id), child=str(child), fee=signed.fee)
+        if is_out:
+            made = await self._child(batch)
+            assert made is not None, "it was stored"
+            await self._publish_with(batch, made)  # not taken: the next round looks at both again
+            return True
         await self.publish(child)
         return True
+
+    async def _signed_child(
+        self, parent: Batch, coin: Coin, outputs: tuple[To, ...], wanted: int, *, alone: bool
+    ) -> Signed | None:
+        """``alone``: the mempool does not have the parent, so nobody but us counts it in, and none can judge."""
+        order = Order(outputs, wanted, (coin,), more=False, whole=True)
+        try:
+            signed = await self.wallets.sign(order)
+            if alone:  # its size is known now
+                own = carrying(parent.newest.vsize, parent.newest.fee, signed.vsize, wanted)
+                return await self.wallets.sign(replace(order, rate=own))
+        except NodeRefused:
+            return None
+        if await self.wallets.judge(signed.raw) is not None:
+            await self.free(signed.coins)
+            return None
+        return signed
 
 
 def _deep(standing: Standing | None) -> int:
