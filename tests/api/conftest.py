@@ -39,9 +39,14 @@ class ShiftedClock(SystemClock):
     """The machine's time and a shift: the sandbox is another process, and keeps the machine's."""
 
     shift = timedelta(0)
+    stopped: datetime | None = None
 
     def now(self) -> datetime:
-        return super().now() + self.shift
+        return (self.stopped or super().now()) + self.shift
+
+    def stop(self) -> None:
+        """From now on only ``shift`` moves it: for what must happen within a time, however busy the machine is."""
+        self.stopped = super().now()
 
 
 @pytest.fixture(scope="session")

@@ -521,6 +521,7 @@ async def test_sessions_are_listed_and_ended(world: World, browser: Browser) -> 
 async def test_a_passkeys_challenge_lasts_as_long_as_a_login_page_waits(world: World, browser: Browser) -> None:
     one = await browser.with_passkey()
     browser.token = None
+    world.clock.stop()
     options = (await browser.post("passkey/options"))["publicKey"]
     assert options["timeout"] == 600_000
     world.clock.shift += timedelta(seconds=590)

@@ -58,6 +58,7 @@ async def test_from_its_screen_to_its_tokens(town: Town) -> None:
 
 async def test_who_asks_too_soon_waits_longer(town: Town) -> None:
     app, clock = await television(town), town.world.clock
+    clock.stop()
     asked = await begin(app)
     assert (await poll(app, asked)).json()["error"] == "authorization_pending"
     clock.shift += timedelta(seconds=2)
