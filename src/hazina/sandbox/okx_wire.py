@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hazina.sandbox import faults
-from hazina.sandbox.okx import LEAST, SWAP, USUAL, WITHDRAWAL_FEE, Okx, Refusal
+from hazina.sandbox.okx import FUNDING_RATE, LEAST, MAINTENANCE, SWAP, USUAL, WITHDRAWAL_FEE, Okx, Refusal
 from hazina.sandbox.problems import Problem, name, read_body, read_object, whole
 from hazina.sandbox.world import World
 
@@ -331,6 +331,7 @@ async def state(world: World, request: Request) -> dict[str, Any]:
         "fundingSats": int(okx.funding * SAT_PER_BTC), "cash": str(okx.cash), "equity": str(okx.equity),
         "contracts": str(okx.contracts), "entry": str(okx.entry), "mark": str(okx.mark), "upl": str(okx.upl),
         "liquidationPrice": str(okx.liquidation_price or ""), "address": okx.address, "moods": okx.moods,
+        "fundingRate": str(okx.number("rate", FUNDING_RATE)), "maintenance": str(MAINTENANCE),
         **{f"{kind}s": okx.rows(kind)[:50] for kind in ("order", "transfer", "deposit", "withdrawal", "bill")},
     }  # fmt: skip
 

@@ -39,6 +39,8 @@ async function send(method: Method, path: string, body: unknown, more: Record<st
 
 const proven = (proof: string | undefined): Record<string, string> => (proof === undefined ? {} : { "x-step-up": proof });
 
+const telling = (code: string | null | undefined): boolean => code != null && code !== "INVALID_INPUT" && code !== "UNKNOWN_CLIENT_ERROR";
+
 /** Asks for a document. `key` makes a repeat of a payment harmless; `proof` is a second proof that it needs. */
 export async function ask<R, V extends object>(document: Doc<R, V>, variables: V, key?: string, proof?: string): Promise<R> {
   const { status, body } = await send("POST", "/graphql", { query: document.text, variables }, { ...(key === undefined ? {} : { "x-idempotency-key": key }), ...proven(proof) });
@@ -50,8 +52,8 @@ export async function ask<R, V extends object>(document: Doc<R, V>, variables: V
   if (first) throw new Refusal(first.code ?? first.extensions?.code ?? "UNKNOWN", first.message);
   if (body["data"] == null) throw new NoAnswer(`HTTP ${status} without data`);
   const { stepUp: wanted, refusal: own } = (body["extensions"] ?? {}) as { stepUp?: unknown; refusal?: string };
-  // Blink's payloads leave some codes out: the bank's own stands beside them.
-  if (own !== undefined) for (const field of Object.values(body["data"] as Record<string, { errors?: ApiError[] } | null>)) if (field?.errors?.[0]) field.errors[0].code ??= own;
+  // Blink's payloads leave some codes out, and say two for all the rest: the bank's own stands beside them.
+  if (own !== undefined) for (const field of Object.values(body["data"] as Record<string, { errors?: ApiError[] } | null>)) if (field?.errors?.[0] && !telling(field.errors[0].code)) field.errors[0].code = own;
   if (wanted !== undefined) throw new Refusal("STEP_UP_REQUIRED", "", { extensions: wanted });
   return body["data"] as R;
 }

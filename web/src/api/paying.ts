@@ -10,6 +10,11 @@ export const OneLine = doc<{ me: { defaultAccount: { walletById: { transactionBy
   `query OneLine($walletId: WalletId!, $id: ID!) { me { defaultAccount { walletById(walletId: $walletId) { transactionById(transactionId: $id) { ...Line } } } } }
 ${LINE}`);
 
+export interface ToldData { tag: string; message: string | null; description: string | null; url: string | null }
+
+export const Told = doc<{ me: { defaultAccount: { walletById: { transactionById: { successAction: ToldData | null } } } } | null }, { walletId: string; id: string }>(
+  `query Told($walletId: WalletId!, $id: ID!) { me { defaultAccount { walletById(walletId: $walletId) { transactionById(transactionId: $id) { successAction { tag message description url } } } } } }`);
+
 export const LinesByHash = doc<{ me: { defaultAccount: { walletById: { transactionsByPaymentHash: LineData[] } } } | null }, { walletId: string; hash: string }>(
   `query LinesByHash($walletId: WalletId!, $hash: PaymentHash!) { me { defaultAccount { walletById(walletId: $walletId) { transactionsByPaymentHash(paymentHash: $hash) { ...Line } } } } }
 ${LINE}`);

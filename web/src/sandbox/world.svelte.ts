@@ -11,6 +11,8 @@ export interface Mail extends Sms { subject: string }
 /** `url`: where a bank's endpoint of any name may point. */
 export interface Hooks { url: string; came: { name: string; id: string; eventType: string; at: string }[] }
 export interface Feed { feed: string; kind: "price" | "rates"; state: string }
+/** Of the hedge's exchange; decimals of bitcoin. A contract is 100 dollars, and a short is below zero. */
+export interface Hedge { fundingSats: number; cash: string; equity: string; contracts: string; entry: string; mark: string; liquidationPrice: string; fundingRate: string; maintenance: string }
 export interface State { usdPerBtc: string; feeds: Feed[]; feedStates: string[]; onchain?: Chain | null; sms: Sms[]; mail: Mail[]; hooks?: Hooks; invoices: Invoice[]; payments: Payment[]; faults: Fault[]; faultCalls: Record<string, string[]>; faultActions: Record<string, string> }
 
 const EVERY_MS = 1500;

@@ -1,5 +1,5 @@
 import { NoAnswer, Refusal } from "../api/client.ts";
-import { knows, t } from "../lib/i18n.svelte.ts";
+import { knows, language, t } from "../lib/i18n.svelte.ts";
 
 /** The sentence for a failure where nothing was moved, with the bank's code for support. */
 export function sentence(error: unknown): { text: string; code: string } {
@@ -8,8 +8,9 @@ export function sentence(error: unknown): { text: string; code: string } {
   throw error;
 }
 
-/** Our words for the bank's code, else the bank's own sentence. */
+/** Our words for the bank's code, else the bank's own sentence; where that holds numbers, its English is the better one. */
 export function refusal(code: string | null | undefined, message: string): string {
   const key = `refusal.${code ?? ""}`;
+  if (code === "AMOUNT_OUT_OF_RANGE" && language() === "en" && message) return message;
   return knows(key) ? t(key) : message || t("problem.server");
 }

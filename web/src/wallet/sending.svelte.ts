@@ -248,7 +248,8 @@ class Sending {
   #take(sent: Sent, run: number): void {
     const first = sent.errors[0];
     if (sent.transaction) this.line = lineOf(sent.transaction);
-    if (first) {
+    if (first?.code === "OUTCOME_UNKNOWN") this.outcome = "lost";
+    else if (first) {
       this.outcome = "refused";
       this.problem = { text: refusal(first.code, first.message), code: first.code ?? "" };
     } else {
