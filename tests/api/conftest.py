@@ -33,6 +33,13 @@ from hazina.sandbox import captcha
 from hazina.settings import GeeTest, Settings, Telegram
 
 Json = dict[str, Any]
+PUT_BACK: dict[str, tuple[str, Json]] = {
+    "faults": ("DELETE", {}),
+    "feeds": ("POST", {"state": "well"}),
+    "price": ("POST", {"usdPerBtc": 64_000}),
+    "lnurl/mode": ("POST", {"mode": "ok"}),
+}
+"""By path of the sandbox's control panel, which all tests of a worker share."""
 
 
 class ShiftedClock(SystemClock):
@@ -112,6 +119,8 @@ class World:
     http: httpx2.AsyncClient
     clock: ShiftedClock
     numbers: Iterator[int]
+    disturbed: set[str] = field(default_factory=set)
+    """What tests after this one would find changed at the sandbox."""
 
     async def post(
         self, query: str, token: str | None = None, headers: dict[str, str] | None = None, **variables: Any
@@ -129,6 +138,8 @@ class World:
 
     async def outside(self, path: str, body: Json | None) -> Any:
         """The sandbox's control panel: a question without a body, else an act."""
+        if body is not None:
+            self.disturbed |= {path} & PUT_BACK.keys()
         address = f"/sandbox/api/{path}"
         answer = await (self.http.get(address) if body is None else self.http.post(address, json=body))
         assert answer.status_code < 300, answer.text
@@ -235,7 +246,13 @@ async def opened(program_url: str, settings: Settings, numbers: Iterator[int], *
             application.router.lifespan_context(application),
             httpx2.AsyncClient(transport=transport, base_url="http://bank.test") as http,
         ):
-            yield World(bank, served, http, clock, numbers)
+            world = World(bank, served, http, clock, numbers)
+            try:
+                yield world
+            finally:
+                for path in world.disturbed:
+                    method, body = PUT_BACK[path]
+                    (await http.request(method, f"/sandbox/api/{path}", json=body)).raise_for_status()
     finally:
         for task in background:
             task.cancel()

@@ -26,7 +26,7 @@ from hazina.payments import (
 )
 from hazina.settings import Lnd, Settings
 
-FAST = {"inline_wait_s": 2, "closed_look_s": 0.2, "lease_s": 2, "lease_margin_s": 1, "look_first_s": 0.2}
+FAST = {"inline_wait_s": 2, "closed_look_s": 0.2, "lease_s": 6, "lease_margin_s": 1, "look_first_s": 0.2}
 
 
 @asynccontextmanager
