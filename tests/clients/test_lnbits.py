@@ -13,6 +13,8 @@ from tests.api.conftest import Person, World, numbers, sandbox_settings, world
 from tests.api.test_api_keys import key_of
 from tests.clients.lnbits import Lnbits, running
 
+from faults.process import free_port
+
 __all__ = ["numbers", "sandbox_settings", "world"]
 
 pytestmark = [
@@ -35,7 +37,7 @@ async def test_a_shop_on_lnbits_receives_pays_and_outlives_a_restart(world: Worl
     shop, customer = await world.rich(50_000), await world.rich(20_000)
     _, token = await key_of(shop, "READ", "WRITE")
     async with contextlib.AsyncExitStack() as stack:
-        async with world.served_at() as port:
+        async with world.served_at(free_port()) as port:
             lnbits = await stack.enter_async_context(running(tmp_path, port, token))
             await lnbits.account()
             await heard(world, lnbits, CONNECTED)

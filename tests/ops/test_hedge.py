@@ -90,7 +90,7 @@ def test_half_a_setting_and_no_node_are_plain_sentences(bank: Settings) -> None:
             HAZINA_SANDBOX_URL=bank.sandbox_url,
             HAZINA_HEDGING__KEY="k",  # neither secret nor passphrase
         ),
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1 and "hedging.secret: is missing." in done.stderr and "Traceback" not in done.stderr
     with pytest.raises(Trouble, match="No Bitcoin node is set"):

@@ -27,7 +27,7 @@ class Hazina:
         command = [sys.executable, "-m", "hazina.cli", *arguments, "--data", str(self.data)]
         done = subprocess.run(
             command, env=environment(DATABASE_URL=self.url, HAZINA_UNSAFE_DATABASE="true"), input=stdin + "\n",
-            capture_output=True, text=True, timeout=90, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 

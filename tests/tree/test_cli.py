@@ -40,7 +40,7 @@ COMMANDS = (
 def hazina(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HAZINA_", "DATABASE_URL"))}
     command = [sys.executable, "-m", "hazina.cli", *arguments]
-    return subprocess.run(command, env=clean | environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=clean | environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_there_are_these_commands() -> None:
@@ -84,18 +84,18 @@ def test_config_hides_secrets() -> None:
 
 def test_the_process_refuses_to_run_without_its_assertions() -> None:
     done = subprocess.run(
-        [sys.executable, "-O", "-m", "hazina.cli", "--help"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-O", "-m", "hazina.cli", "--help"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 1
     assert "-O" in done.stderr
 
 
 def test_dev_says_what_it_can_do() -> None:
-    done = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([ROOT / "dev", "help"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0
     for word in ("./dev up", "./dev test", "./dev check", "./dev hazina", "./dev web", "./dev bench"):
         assert word in done.stdout
-    done = subprocess.run([ROOT / "dev", "nonsense"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([ROOT / "dev", "nonsense"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert "nonsense" in done.stderr
 
