@@ -42,12 +42,17 @@ async def ones_own_address_is_shown_and_copied(person: Person, bank: Bank) -> No
 
 async def addresses_elsewhere_are_paid(funded: Person, bank: Bank) -> None:
     page, host = funded.page, outside_host(bank)
+    mode = f"http://{host}/sandbox/api/lnurl/mode"
+    await page.request.post(mode, data={"mode": "secret"})
     await funded.choose(f"Bob@{host}")
     await funded.type_amount("1500", unit="sats")
     await expect(page.get_by_text("at another service, by Lightning")).to_be_visible()
     await check(page, "to an address")
     await funded.slide()
     await expect(page.get_by_text(f"Paid to bob@{host}")).to_be_visible()
+    await expect(page.get_by_text("Gate code for bob: 4711")).to_be_visible(timeout=30_000)
+    await check(page, "what the recipient says")
+    await page.request.post(mode, data={"mode": "ok"})
     await funded.choose(lnurl.encode(f"http://{host}/.well-known/lnurlp/bob").upper())
     await funded.type_amount("500", unit="sats")
     await funded.slide()
@@ -64,7 +69,7 @@ async def contacts_are_written_down_named_and_paid_again(funded: Person, friend:
     page = funded.page
     await funded.open("/send")
     await page.get_by_role("link", name="Contacts").click()
-    await expect(page.get_by_text("No contacts yet")).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("bob@"))).to_have_count(2)  # who was paid by address
     dialog = page.get_by_role("dialog")
     for handle, alias, said in (
         ("not a name", "", "neither a name at this bank nor"),

@@ -12,6 +12,7 @@ import pytest
 from graphql import parse, validate
 
 from hazina.api.graphql.schema import build_schema
+from hazina.kernel.errors import Refusal
 from hazina.learn import SECTIONS
 
 WEB = Path(__file__).parents[2] / "web"
@@ -52,9 +53,21 @@ def test_every_quiz_of_the_bank_has_a_lesson(language: str) -> None:
             assert text and question.endswith("?") and len(set(answers)) == 3 and all(answers)
 
 
+def test_words_are_of_refusals_that_exist() -> None:
+    """The wallet words a refusal by its code: the bank's own where Blink's says nothing, or all and nothing."""
+
+    def every(of: type[Refusal]) -> set[str]:
+        return {of.blink, *vars(of).get("code", "").split()}.union(*(every(one) for one in of.__subclasses__()))
+
+    words = json.loads((WEB / "src" / "lib" / "en.json").read_text())
+    worded = {key.removeprefix("refusal.") for key in words if key.startswith("refusal.")}
+    assert worded <= every(Refusal)
+    assert not worded & {"INVALID_INPUT", "UNKNOWN_CLIENT_ERROR"}
+
+
 def test_the_rules_of_money_and_destinations() -> None:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("there is no npm here")
-    run = subprocess.run([npm, "test", "--silent"], cwd=WEB, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run([npm, "test", "--silent"], cwd=WEB, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

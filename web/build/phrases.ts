@@ -30,9 +30,9 @@ function differences(): string[] {
 // A page loads one language and its own phrases: `virtual:phrases/<page>/<language>`.
 const VIRTUAL = /^\0?virtual:phrases\/(\w+)\/(\w+)$/;
 // Of the wallet, but loaded with the first page that needs them: `wallet/paying.ts`, `later.ts`, `more.ts`.
-const PAYING = /^(receive|scan|to|amount|confirm|result|send|steps|speed|receipt|activity|convert(?!\.(heading|to|from)$))\.|^refusal\.(INSUFFICIENT|TRANSACTION|CANT_PAY|LIGHTNING|ROUTE|INVOICE|LND|LNURL|PRICE|DEALER|ONCHAIN)_/;
+const PAYING = /^(receive|scan|to|amount|confirm|result|send|steps|speed|receipt|activity|convert(?!\.(heading|to|from)$))\.|^refusal\.(INSUFFICIENT|TRANSACTION|CANT_PAY|LIGHTNING|ROUTE|INVOICE|LND|LNURL|PRICE|DEALER|ONCHAIN|AMOUNT|ADDRESS|ACCOUNT|DUST|LEDGER|MEMO|OUTCOME|PAYMENT|QUOTE|SAFE)_/;
 const LATER = /^(apikey|contacts|currency|address)\.(heading|short)$|^(learn|chat)\.(heading|short)$|^(keys|passkey|stepup|said|signing|email|name|me(?!\.language$)|theme|security|sessions)\.|^refusal\.(PASSKEY|ATTEMPT|FACTOR|LAST|SIGNATURE|NOSTR|KEY|EMAIL|INVALID_BITCOIN|INVALID_EMAIL|INVALID_KEY|STEP_UP|CHALLENGE|TOO_MANY_FACTORS)/;
-const MORE = /^(apikey|contacts|currency|address|learn|chat)\.(?!(heading|short)$)|^refusal\.(QUIZ|SUPPORT|UNAUTHORIZED)_/;
+const MORE = /^(apikey|contacts|currency|address|learn|chat)\.(?!(heading|short)$)|^refusal\.((QUIZ|SUPPORT|UNAUTHORIZED)_|INVALID_CONTACT|TOO_MANY_KEYS)/;
 const PAGES: Record<string, (key: string) => boolean> = {
   landing: (key) => key.startsWith("landing.") || key === "me.about",
   sandbox: (key) => /^(sandbox|day|money|nav|amount)\./.test(key),
