@@ -3,15 +3,19 @@ HAZINA_LND_BINARY names one."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.adapters.test_lightning_port import ended, soon
+from tests.adapters.worlds import SAT, World
 
 from hazina.adapters import lnd as adapter
 from hazina.adapters.lnd import Lnd
 from hazina.kernel.http import HttpClient
-from hazina.payments.ports import NodeSilent
+from hazina.kernel.money import Msats
+from hazina.payments.ports import Accepted, Balance, NodeSilent, OutgoingState
 from hazina.sandbox.real import lnd as real
 from hazina.sandbox.real.network import ROUTER, Network
 
@@ -75,3 +79,30 @@ async def test_only_its_own_certificate_is_taken(bank: real.Lnd, lnd_network: Ne
         with pytest.raises(NodeSilent):
             await node.info()
         await node.close()
+
+
+@pytest.mark.parametrize("sats", [100, 1_000], ids=["too small for an output", "an output"])
+async def test_what_is_on_its_way_is_ours_until_it_is_taken(real_lnd: World, sats: int) -> None:
+    """Below its dust limit it hides in the commitment's fee meanwhile."""
+    node = real_lnd.node
+    text, payment_hash = await real_lnd.invoice(sats * SAT + 1, hold=True)
+    before = await node.balance()
+    said = await node.pay(text, amount=None, fee_max=Msats(0), timeout_s=5, not_after=soon())
+    assert said == Accepted()
+    async with asyncio.timeout(60):
+        while (await real_lnd.received(payment_hash))[0] != "ACCEPTED":
+            await asyncio.sleep(0.05)
+    now = await node.balance()
+    assert now.pending_out == Msats(sats * SAT + 1)
+    assert abs(own_between(before, now)) < now.blur.n
+    await real_lnd.settles(payment_hash)
+    assert (await ended(node, payment_hash)).state is OutgoingState.SUCCEEDED
+    async with asyncio.timeout(60):
+        while (now := await node.balance()).pending_out.n:
+            await asyncio.sleep(0.05)
+    assert abs(own_between(before, now) - (sats * SAT + 1)) < now.blur.n
+
+
+def own_between(before: Balance, after: Balance) -> int:
+    assert before.own is not None and after.own is not None
+    return before.own.n - after.own.n

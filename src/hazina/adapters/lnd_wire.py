@@ -230,21 +230,30 @@ def read_outgoing(value: Mapping[str, Any]) -> Outgoing:
 
 def read_balance(channels: Mapping[str, Any], sums: Mapping[str, Any]) -> Balance:
     """An outgoing amount in flight stands under LND's ``unsettled_remote``, an incoming one under ``…_local``. Who
-    opened a channel pays for its commitment, and LND leaves that out of the balance."""
+    opened a channel pays for its commitment, and what is too small for an output of its own is in that fee for a
+    while: so all that the other side does not have is ours. LND rounds each figure of a channel down."""
     try:
         usable = [one for one in channels["channels"] if one["active"]]
-        fees = sum(int(one["commit_fee"]) for one in channels["channels"] if one["initiator"])
-        out = Msats(int(sums["unsettled_remote_balance"]["msat"]))
+        roundings = sum(1 + len(one["pending_htlcs"]) for one in channels["channels"])
         return Balance(
             Msats.from_sats(sum(_spare(one["local_balance"], one["local_chan_reserve_sat"]) for one in usable)),
             Msats.from_sats(sum(_spare(one["remote_balance"], one["remote_chan_reserve_sat"]) for one in usable)),
-            out,
+            Msats(int(sums["unsettled_remote_balance"]["msat"])),
             Msats(int(sums["unsettled_local_balance"]["msat"])),
-            Msats(int(sums["local_balance"]["msat"])) + out + Msats.from_sats(fees),
-            Msats.from_sats(len(channels["channels"])),
+            Msats.from_sats(sum(_own(one) for one in channels["channels"])),
+            Msats.from_sats(roundings),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NodeSilent("balances that cannot be read") from error
+
+
+def _own(channel: Mapping[str, Any]) -> int:
+    """Satoshi in a channel that are ours unless the payee of what is on its way takes it."""
+    coming = sum(int(one["amount"]) for one in channel["pending_htlcs"] if one["incoming"])
+    leaving = sum(int(one["amount"]) for one in channel["pending_htlcs"] if not one["incoming"])
+    if channel["initiator"]:
+        return int(channel["capacity"]) - int(channel["remote_balance"]) - coming
+    return int(channel["local_balance"]) + leaving
 
 
 def _spare(balance: Any, reserve: Any) -> int:

@@ -13,7 +13,7 @@ from hazina.sandbox.lnd.payments import NETWORK_NAME
 from hazina.sandbox.macaroons import ADMIN, ENTITIES, Permission
 from hazina.sandbox.network import ALIASES, RESERVE_SHARE, Channel, Route
 from hazina.sandbox.payments import Payment
-from hazina.sandbox.wire import LndError, Object, read_int, read_message
+from hazina.sandbox.wire import LndError, Object, b64, read_int, read_message
 from hazina.sandbox.world import World
 
 VERSION = "0.21.2-beta"
@@ -124,17 +124,37 @@ async def wallet_balance(world: World, asked: Asked) -> Object:
 
 
 async def channels(world: World, asked: Asked) -> Object:
-    leaving = _in_flight_msat(asked.node, _pending(world, asked.node, True), True)
-    coming = _in_flight_msat(asked.node, _pending(world, asked.node, False), False)
+    flying = {incoming: _pending(world, asked.node, not incoming) for incoming in (True, False)}
     return {
         "channels": [
-            _channel(world, asked.node, channel, leaving.get(channel.id, 0) + coming.get(channel.id, 0))
+            _channel(
+                world,
+                asked.node,
+                channel,
+                [
+                    _htlc(asked.node, channel, payment, incoming=incoming)
+                    for incoming, found in flying.items()
+                    for payment in found.get(channel.id, ())
+                ],
+            )
             for channel in world.network.channels(asked.node)
         ]
     }
 
 
-def _channel(world: World, node: str, channel: Channel, unsettled_msat: int) -> Object:
+def _htlc(node: str, channel: Channel, payment: Payment, *, incoming: bool) -> Object:
+    steps = Route.load(payment.route or "").steps
+    step = next(one for one in steps if one.channel == channel.id and (one.target if incoming else one.source) == node)
+    return {
+        "incoming": incoming,
+        "amount": str(step.msat // 1_000),
+        "hash_lock": b64(payment.hash),
+        "htlc_index": str(payment.id),
+        "locked_in": True,
+    }
+
+
+def _channel(world: World, node: str, channel: Channel, pending: list[Object]) -> Object:
     peer = channel.peer(node)
     reserve = str(channel.capacity_msat // RESERVE_SHARE // 1_000)
     return {
@@ -146,8 +166,8 @@ def _channel(world: World, node: str, channel: Channel, unsettled_msat: int) -> 
         "local_balance": str(channel.local_msat(node) // 1_000),
         "remote_balance": str(channel.local_msat(peer) // 1_000),
         "commit_fee": "0",
-        "unsettled_balance": str(unsettled_msat // 1_000),
-        "pending_htlcs": [],
+        "unsettled_balance": str(sum(int(one["amount"]) for one in pending)),
+        "pending_htlcs": pending,
         "private": False,
         "initiator": True,
         "chan_status_flags": "ChanStatusDefault",
