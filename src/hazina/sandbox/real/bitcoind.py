@@ -101,6 +101,7 @@ class Bitcoind:
             "fallbackfee": "0.00001",
             "printtoconsole": 0,
             "keypool": 20,
+            "unsafesqlitesync": 1,  # a wallet of play money waits for no disk: on a busy one a start took ten seconds
             "addresstype": "bech32",  # from here on, what Knots has otherwise than Core
             "changetype": "bech32",
             "corepolicy": 1,
