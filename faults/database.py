@@ -142,7 +142,7 @@ def crowded(bank: Bank) -> Iterator[list[psycopg.Connection[tuple[object, ...]]]
     for thread in threads:
         thread.start()
     try:
-        wait_for(lambda: len(taken) > 20, 10, "the outsider has connections")
+        wait_for(lambda: len(taken) > 20, 60, "the outsider has connections")
         time.sleep(1)
         yield taken
     finally:

@@ -36,7 +36,7 @@ def frozen(scene: Scene, finding: Finding) -> None:
         for _ in range(3):
             struck.append(scene.customer(load, Kind.OUT, victim.port))
         scene.wait_state([1], *struck, within_s=15)
-        wait_for(lambda: victim.relay.caught >= len(struck), 10, "the calls are on the wire")
+        wait_for(lambda: victim.relay.caught >= len(struck), 60, "the calls are on the wire")
         bank.arm("lease")
         struck.append(scene.customer(load, Kind.OUT, victim.port))
         bank.wait_stalled()

@@ -69,7 +69,7 @@ def _key_after_kill(scene: Scene) -> str:
         bank.wait_stalled()
         victim.kill()
         bank.disarm()
-        wait_for(asking.done, 10, "the connection is cut")
+        wait_for(asking.done, 60, "the connection is cut")
         wait_for(lambda: not _stalled(scene), 15, "the stalled session ends")
         answer = scene.run(payer.send(other.port, payee, op.sats, op.memo, key=key))
         victim.start_and_wait()
@@ -107,7 +107,7 @@ def before_the_call(scene: Scene, finding: Finding) -> None:
             victim.relay.lose = b"/v2/router/send"
             struck.append(scene.customer(load, Kind.OUT, victim.port))
             scene.wait_state([1], struck[-1], within_s=10)
-            wait_for(lambda: victim.relay.caught, 10, "the call is lost")
+            wait_for(lambda: victim.relay.caught, 60, "the call is lost")
             victim.kill()
             victim.relay.release()
             victim.relay.caught = 0
@@ -232,7 +232,7 @@ def holding_a_job(scene: Scene, finding: Finding) -> None:
             worker.relay.lose = b"/v2/router/send"
         for _ in range(TIMES):  # the API dies before it sends: only a worker can
             struck.append(strike(scene, load, "lease", Kind.OUT))
-        wait_for(lambda: any(worker.relay.caught for worker in bank.workers), 30, "a worker has the lease")
+        wait_for(lambda: any(worker.relay.caught for worker in bank.workers), 60, "a worker has the lease")
         for worker in bank.workers:
             holding = worker.relay.caught
             worker.relay.release()
@@ -260,7 +260,7 @@ def _hold_job(scene: Scene) -> float:
                 values ('default', 'hazina.tidy', 'hazina.tidy', '{"timestamp": 0}', 'todo') returning id"""
             job = other.execute(query).fetchone()
             assert job is not None
-            holder = wait_for(lambda: _holder(scene, job[0]), 20, "a worker has the job", pause_s=0.02)
+            holder = wait_for(lambda: _holder(scene, job[0]), 60, "a worker has the job", pause_s=0.02)
         for worker in bank.workers:  # which of them is not told from outside: both die, both come back
             worker.kill()
         died = time.monotonic()

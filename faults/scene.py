@@ -124,7 +124,7 @@ class Scene:
 
     def wait_payee(self, op: Op, state: str) -> None:
         path = f"lightning/invoices/{op.hash}"
-        wait_for(lambda: self.bank.outside.control("GET", path)["state"] == state, 10, f"the payee says {state}")
+        wait_for(lambda: self.bank.outside.control("GET", path)["state"] == state, 60, f"the payee says {state}")
 
     # --- a client that goes away, and one that listens
 
