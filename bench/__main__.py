@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench import api, deposits, ledger, node, oauth, payment, payouts, people, reads, subscribers
+from bench import api, deposits, documents, ledger, node, oauth, payment, payouts, people, reads, subscribers
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parts = ("all", "api", "subscribers", "ledger", "deposits", "payouts", "node", "people", "oauth", "install")
+    parts = "all api documents subscribers ledger deposits payouts node people oauth install".split()
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
     parser.add_argument("--rounds", type=int, default=3)
@@ -32,6 +32,8 @@ def main() -> None:
     if chosen.what in ("all", "deposits"):
         with ledger.own_database() as (url, _):
             found |= deposits.run(url)
+    if chosen.what in ("all", "api", "documents"):
+        found |= documents.measure(chosen.seconds, chosen.rounds)
     if chosen.what in ("all", "api"):
         found |= api.measure(chosen.seconds, chosen.rounds)
     if chosen.what in ("all", "api", "subscribers"):
