@@ -10,7 +10,8 @@ from bench import api, deposits, documents, ledger, node, oauth, payment, payout
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parts = "all api documents subscribers ledger deposits payouts node people oauth install".split()
+    measured = ("api", "documents", "subscribers", "ledger", "deposits", "payouts", "node", "people", "oauth")
+    parts = ("all", *measured, "install")
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a round of one variant")
     parser.add_argument("--rounds", type=int, default=3)
