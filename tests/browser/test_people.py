@@ -54,30 +54,28 @@ async def test_a_device_that_is_ended_must_log_in_again(people: People) -> None:
     other.excuse("401")
 
 
-async def test_logging_out_leaves_nothing_behind(funded: Person) -> None:
-    await funded.open("/me")
-    await funded.page.get_by_role("button", name="Log out").click()
-    await funded.page.get_by_role("dialog").get_by_role("button", name="Log out").click()
-    await expect(funded.page.get_by_label("Phone number")).to_be_visible()
-    assert await funded.page.evaluate("Object.keys(localStorage).filter(k => /token|shell/.test(k))") == []
-
-
-async def test_the_language_changes_at_once_and_stays(funded: Person) -> None:
-    await funded.open("/me")
-    await funded.page.get_by_role("button", name="Kiswahili").click()
-    await expect(funded.page.get_by_role("heading", name="Mimi")).to_be_visible()
-    await expect(funded.page.locator("html")).to_have_attribute("lang", "sw")
-    await funded.home()
-    await expect(funded.page.get_by_role("heading", name="Jumla ya salio")).to_be_visible()
-    await expect(funded.page).to_have_title("Nyumbani – Hazina")
-
-
-async def test_hidden_amounts_are_hidden_everywhere(funded: Person) -> None:
-    await funded.page.get_by_role("button", name="Hide amounts").click()
+async def test_choices_hold_everywhere_and_logging_out_leaves_nothing_behind(funded: Person) -> None:
+    page = funded.page
+    await page.get_by_role("button", name="Hide amounts").click()
     await expect(funded.chest).not_to_contain_text("50000")
     await funded.open("/activity")
-    await expect(funded.page.get_by_role("main")).to_contain_text("•••")
-    await expect(funded.page.get_by_role("main")).not_to_contain_text("50000")
+    await expect(page.get_by_role("main")).to_contain_text("•••")
+    await expect(page.get_by_role("main")).not_to_contain_text("50000")
+
+    await funded.open("/me")
+    await page.get_by_role("button", name="Kiswahili").click()
+    await expect(page.get_by_role("heading", name="Mimi")).to_be_visible()
+    await expect(page.locator("html")).to_have_attribute("lang", "sw")
+    await funded.home()
+    await expect(page.get_by_role("heading", name="Jumla ya salio")).to_be_visible()
+    await expect(page).to_have_title("Nyumbani – Hazina")
+    await funded.open("/me")
+    await page.get_by_role("button", name="English").click()
+
+    await page.get_by_role("button", name="Log out").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Log out").click()
+    await expect(page.get_by_label("Phone number")).to_be_visible()
+    assert await page.evaluate("Object.keys(localStorage).filter(k => /token|shell/.test(k))") == []
 
 
 async def test_without_network_the_last_balance_is_there_with_its_time(funded: Person) -> None:
