@@ -138,7 +138,7 @@ class Hub:
         assert self._cursor is not None
         while True:
             try:
-                async with self._db.transaction() as tx:
+                async with self._db.reading() as tx:
                     facts = await facts_after(tx, self._cursor)
             except Exception as error:  # the database is away: say so, and look again when it is back
                 log.warning("facts_not_read", error=type(error).__name__)
