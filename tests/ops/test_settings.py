@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hazina.ops import Trouble
+from hazina.ops.database import Place
+from hazina.ops.serve import built
 from hazina.settings import BadSettings, Lnd, load, redacted
 
 
@@ -175,3 +178,16 @@ def test_a_bitcoin_node_by_cookie_or_password(tmp_path: Path) -> None:
     assert not any("s3cret" in value for _, value, _ in redacted(loaded))
     cookie = load(write(tmp_path, '[bitcoind]\nurl = "http://n:1"\ncookie = "/var/.cookie"\n')).settings.bitcoind
     assert cookie is not None and cookie.cookie == Path("/var/.cookie") and cookie.password is None
+
+
+@pytest.mark.parametrize("missing", ["lnd", "twilio", "smtp"])
+def test_a_provider_that_nothing_stands_in_for_is_named(tmp_path: Path, missing: str) -> None:
+    sections = {
+        "lnd": 'base_url = "https://node"\nmacaroon = "00"',
+        "twilio": 'account_sid = "AC1"\nauth_token = "t"\nsender = "+254700000000"',
+        "smtp": 'host = "mail"\nsender = "bank@bank.example"',
+    }
+    text = "\n".join(f"[{name}]\n{body}" for name, body in sections.items() if name != missing)
+    settings = load(write(tmp_path, text)).settings
+    with pytest.raises(Trouble, match=rf"no \[{missing}\] section"):
+        built(settings, Place("", "", None))

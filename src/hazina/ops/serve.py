@@ -110,7 +110,7 @@ def built(settings: Settings, place: Place) -> app.Bank:
 
     :raises Trouble: a provider is not set.
     """
-    for name, there in (("lnd", settings.lightning), ("twilio", settings.twilio)):
+    for name, there in (("lnd", settings.lightning), ("twilio", settings.twilio), ("smtp", settings.smtp)):
         if not there:
             raise Trouble(
                 f"The settings have no [{name}] section, and no sandbox stands in for it. Add it to "
