@@ -154,6 +154,15 @@ class Customer:
         order = {"walletId": self.wallets["BTC"], "paymentRequest": payment_request}
         return self.ask(self.PAY, input=order, **more)["lnInvoicePaymentSend"]
 
+    def pay_once_it_can(self, payment_request: str) -> Any:
+        """Asked again while the bank says that its node is away and nothing was moved, as a busy machine seems to."""
+
+        def answered() -> Any:
+            answer = self.pay(payment_request)
+            return None if any(one["code"] == "LND_OFFLINE" for one in answer["errors"]) else answer
+
+        return wait_for(answered, ANSWER_S, "the node is there", pause_s=0.3)
+
     def pay_and_lose_the_answer(self, payment_request: str) -> None:
         """Ask, and go away before the answer (the bank is about to be killed)."""
         order = {"walletId": self.wallets["BTC"], "paymentRequest": payment_request}

@@ -25,6 +25,7 @@ SATS = 1_000
 
 
 def in_background(customer: Customer, payment_request: str) -> threading.Thread:
+    wait_for(customer.bank.is_ready, MINUTE, "the bank is well")
     thread = threading.Thread(target=customer.pay_and_lose_the_answer, args=(payment_request,), daemon=True)
     thread.start()
     return thread
@@ -103,7 +104,7 @@ def test_killed_before_the_hold(bank: Bank, amina: Customer) -> None:
     restart(bank)
     assert amina.history(invoice["paymentHash"]) == []
     assert amina.balance() == before
-    assert amina.pay(invoice["paymentRequest"])["status"] == "SUCCESS"
+    assert amina.pay_once_it_can(invoice["paymentRequest"])["status"] == "SUCCESS"
     assert ended(bank, amina, before, invoice) == "SUCCESS"
 
 
@@ -168,7 +169,7 @@ def test_killed_after_the_nodes_success_before_the_settle(bank: Bank, amina: Cus
 
 def test_killed_after_the_settle_before_the_answer(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
-    assert amina.pay(invoice["paymentRequest"])["status"] == "SUCCESS"
+    assert amina.pay_once_it_can(invoice["paymentRequest"])["status"] == "SUCCESS"
     restart(bank)
     assert ended(bank, amina, before, invoice) == "SUCCESS"
     assert amina.pay(invoice["paymentRequest"])["status"] == "ALREADY_PAID"
