@@ -166,7 +166,10 @@ def test_f12_a_tip_that_is_stuck_is_told_and_nothing_moves_on_its_account(bank: 
     outside, before, address = bank.control("POST", "onchain/address")["address"], amina.balance(), address_of(amina)
     block = ask_node(bank, "generateblock", outside, [], False)["hex"]
     ask_node(bank, "submitheader", block[:160])
-    with bank.as_owner() as connection:  # two minutes ago
+    with bank.as_owner() as connection:
+        heard = "select 1 from chain_node where headers > height"
+        wait_for(lambda: connection.execute(heard).fetchone(), BACK_S, "the bank hears of it", pause_s=0.2)
+        # two minutes ago
         connection.execute("update chain_node set moved_at = moved_at - interval '2 minutes'")
     wait_for(lambda: chain_is(bank, "slow"), BACK_S, "the status says so", pause_s=0.2)
     assert "bitcoin" in httpx2.get(f"{bank.url}/readyz", timeout=30).json()["degraded"]
