@@ -21,20 +21,28 @@ from hazina.kernel.db import Database
 from hazina.payments import Invoice
 from hazina.sandbox.real.network import BANK, END, ROUTER, Network
 from hazina.sandbox.real.node import Paid
-from hazina.settings import Electrum, Settings
+from hazina.settings import Electrum, Lnd, Settings
 
 __all__ = ["outside", "phones", "sandbox"]
 
 SATS = 50_000
 
 
+@pytest.fixture(params=["electrum", "lnd"])
+def nodes(request: pytest.FixtureRequest) -> Network:
+    """A network of either kind; LND's only where HAZINA_LND_BINARY names one."""
+    found: Network = request.getfixturevalue("network" if request.param == "electrum" else "lnd_network")
+    return found
+
+
 @pytest.fixture
 async def real(
-    db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient, network: Network
+    db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient, nodes: Network
 ) -> AsyncIterator[Whole]:
-    """A bank whose one node is a real Electrum; text messages and prices are the sandbox's."""
-    node = Electrum.model_validate({"kind": "electrum", "name": "electrum-1", **network.bank.access()})
-    settings = outside.model_copy(update={"lnd": None, "nodes": {"electrum-1": node}})
+    """A bank whose one node is a real one; text messages and prices are the sandbox's."""
+    access = {**nodes.bank.access(), "name": "real-1", "kind": nodes.programs.kind}
+    node = (Lnd if access["kind"] == "lnd" else Electrum).model_validate(access)
+    settings = outside.model_copy(update={"lnd": None, "nodes": {"real-1": node}})
     async with bank_of(settings, program_url, phones, sandbox, inline_wait_s=8) as whole:
         await whole.bank.watch.look()  # what the node did before these books is left out
         yield whole
@@ -50,25 +58,25 @@ async def until(done: Callable[[], Awaitable[bool]], seconds: float = 60) -> Non
             await asyncio.sleep(0.2)
 
 
-async def test_money_comes_in_and_goes_out(real: Whole, network: Network) -> None:
+async def test_money_comes_in_and_goes_out(real: Whole, nodes: Network) -> None:
     anna = await real.person()
     invoice = await create(anna, 5_000, memo="chai")
-    assert (await pays(network, invoice)).status == "SUCCEEDED"
+    assert (await pays(nodes, invoice)).status == "SUCCEEDED"
     await real.bank.payments.sweep()
     assert await anna.sats() == (5_000, 0)
 
-    _, text = await network.nodes[ROUTER].issue(1_000_000, "maziwa", 600)
+    _, text = await nodes.nodes[ROUTER].issue(1_000_000, "maziwa", 600)
     assert (await anna.pay(text)).status == "SUCCESS"
     assert (await anna.sats())[0] == 4_000, "a direct channel costs nothing"
-    _, gone = await network.nodes[ROUTER].issue(1_000_000, "gone", 600)
-    await network.nodes[ROUTER].cancel(decode(gone).payment_hash.hex())
+    _, gone = await nodes.nodes[ROUTER].issue(1_000_000, "gone", 600)
+    await nodes.nodes[ROUTER].cancel(decode(gone).payment_hash.hex())
     assert (await anna.pay(gone)).status == "FAILURE"
     assert await anna.sats() == (4_000, 0)
     await proven(real)
     assert await real.bank.watch.look() == []
 
 
-async def test_lnr_04_held_in_time_is_taken_and_past_its_price_lock_given_back(real: Whole, network: Network) -> None:
+async def test_lnr_04_held_in_time_is_taken_and_past_its_price_lock_given_back(real: Whole, nodes: Network) -> None:
     anna = await real.person()
     kept, lost = [await create(anna, sats, take_within_s=300) for sats in (3_000, 4_000)]
     node = real.bank.nodes.all()[0]
@@ -80,13 +88,13 @@ async def test_lnr_04_held_in_time_is_taken_and_past_its_price_lock_given_back(r
     async def held(invoice: Invoice) -> bool:
         return await node.held() == [invoice.payment_hash]
 
-    paying = asyncio.create_task(pays(network, kept))
+    paying = asyncio.create_task(pays(nodes, kept))
     await until(lambda: held(kept))
     await real.bank.payments.decide_held()
     assert (await paying).status == "SUCCEEDED"
     await until(credited)
 
-    paying = asyncio.create_task(pays(network, lost))
+    paying = asyncio.create_task(pays(nodes, lost))
     await until(lambda: held(lost))
     real.clock.shift += timedelta(seconds=301)
     await real.bank.payments.decide_held()
@@ -99,10 +107,10 @@ async def test_lnr_04_held_in_time_is_taken_and_past_its_price_lock_given_back(r
 
 
 @pytest.mark.parametrize("end", ["settled", "cancelled"])
-async def test_f10_the_node_dies_with_money_in_flight(real: Whole, network: Network, end: str) -> None:
+async def test_f10_the_node_dies_with_money_in_flight(real: Whole, nodes: Network, end: str) -> None:
     """The payee decides while the bank's node is dead. It learns so when it is back, and so does the bank."""
-    anna, payee = await real.person(), network.nodes[ROUTER]
-    assert (await pays(network, await create(anna, 9_000))).status == "SUCCEEDED"
+    anna, payee = await real.person(), nodes.nodes[ROUTER]
+    assert (await pays(nodes, await create(anna, 9_000))).status == "SUCCEEDED"
     await real.bank.payments.sweep()
     secret = secrets.token_bytes(32)
     name = hashlib.sha256(secret).hexdigest()
@@ -113,14 +121,14 @@ async def test_f10_the_node_dies_with_money_in_flight(real: Whole, network: Netw
         return (await payee.invoice_state(name, hold=True))[0] == "ACCEPTED"
 
     await until(held)
-    await network.bank.kill()
+    await nodes.bank.kill()
     assert (await paying).status == "PENDING"
     if end == "settled":
         await payee.settle(secret.hex())
     await real.bank.payments.reconcile()
     assert (await row(real, text), (await anna.sats())[1] > 0) == (1, True)
-    await network.bank.start()
-    await network.bank.connect(payee)
+    await nodes.bank.start()
+    await nodes.bank.connect(payee)
     if end == "cancelled":
         await payee.cancel(name, hold=True)
     await settled(real, text, 90)
