@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulation.plants import PLANTS, sow
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="FIRST", help="the first one")
     parser.add_argument("--plant", metavar="NAME", choices=sorted(PLANTS), help="a bug to plant: %(choices)s")
     parser.add_argument("--seconds", type=float, help="begin no seed after this time")
+    parser.add_argument("--postgres", metavar="FOLDER", type=Path, help="use, or begin, the PostgreSQL of this folder")
     parser.add_argument("--tell", action="store_true", help="print everything that happens")
     chosen = parser.parse_args(arguments)
     plant = sow(chosen.plant) if chosen.plant else None
@@ -28,9 +30,9 @@ def main(arguments: list[str]) -> int:
 
     outcomes: list[Outcome] = []
     began = time.monotonic()
-    with bank_database(plant) as server:
+    with bank_database(plant, chosen.postgres) as server:
         for seed in range(chosen.seed, chosen.seed + chosen.seeds):
-            outcome = simulate(seed, server, tell=chosen.tell, weather=plant.weather if plant else None)
+            outcome = simulate(seed, server, tell=chosen.tell, plant=plant)
             outcomes.append(outcome)
             passed = time.monotonic() - began
             tell(outcome, len(outcomes), passed)

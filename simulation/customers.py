@@ -21,6 +21,7 @@ from hazina.kernel.paging import Page
 from hazina.ledger import balances
 from hazina.ledger.errors import OutcomeUnknown
 from hazina.payments import Invoice, NewInvoice, PaymentInProgress, SendInternal, SendInvoice, Sent
+from simulation import coins
 from simulation.outside import Payee, Payer
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ ACTIONS = {  # how often, before the seed's own taste
     "rush": 10,
     "cancel": 6,
     "history": 4,
+    "be paid by chain": 16,
+    "send by chain": 24,
 }
 
 
@@ -77,11 +80,13 @@ class Town:
     def __init__(self, world: World) -> None:
         self.world = world
         self.dice = world.faults.dice("customers")
-        self.ways = {what: weight * self.dice.choice((0, 1, 1, 3)) for what, weight in ACTIONS.items()}
+        taste = {what: weight * self.dice.choice((0, 1, 1, 3)) for what, weight in ACTIONS.items()}
+        self.ways = world.ways or taste
         self.customers: list[Customer] = []
         self.wishes: list[Wish] = []
         self.open_bills: list[tuple[Customer, Invoice]] = []
         self.quoted: list[list[Wish]] = []  # wishes that name the same quote
+        self.homes: list[str] = []  # addresses outside that customers have sent to
         self.payer = Payer(world, world.faults.dice("payers"))
 
     # -- moving in (before anything goes wrong) --------------------------------------------------
@@ -89,6 +94,8 @@ class Town:
     async def move_in(self, door: Process, levels: list[int], sats: list[int]) -> None:
         for n, (level, amount) in enumerate(zip(levels, sats, strict=True)):
             await self._move_in(door, n, level, amount)
+        for customer in self.customers:
+            await coins.begin_with(self, door, customer, self.dice)
 
     async def _move_in(self, door: Process, n: int, level: int, sats: int) -> None:
         customer = await door.ask(lambda p: _account(p, f"customer-{n}", f"+2547000000{n:02d}"))
@@ -138,6 +145,10 @@ class Town:
                 await self._rush(dice, who)
             case "cancel":
                 await self._cancel(dice)
+            case "be paid by chain":
+                await coins.be_paid(self, dice, who)
+            case "send by chain":
+                await coins.send(self, dice, who)
             case _:
                 await self._history(who)
 
@@ -146,33 +157,33 @@ class Town:
 
     async def _internal(self, dice: random.Random, who: Customer, *, dollars: bool, exchange: bool = False) -> None:
         other = dice.choice([c for c in self.customers if exchange or c is not who])
-        wish = self._wish(dice)
+        wish = self.wish(dice)
         key = wish.key
         src, dst = (who.usd if dollars else who.btc), (other.usd if dollars is not exchange else other.btc)
         amount: Msats | Cents = Cents(dice.randint(1, 9_000)) if dollars else Msats.from_sats(self._sats(dice))
         order = SendInternal(src.id, dst.id, amount, wish.memo, key)
-        await self._ask(dice, wish, _sends(who, order))
+        await self.ask(dice, wish, _sends(who, order))
 
     async def _convert(self, dice: random.Random, who: Customer) -> None:
         """By a quote: later than it stands, twice at once, or with another key, now and then."""
         dollars = dice.random() < 0.5
         amount = dice.randint(1, 9_000) if dollars else self._sats(dice)
         wallet = who.usd if dollars else who.btc
-        quote = await self._quietly(lambda p: p.payments.exchange_quote(who.caller, wallet.id, amount))
+        quote = await self.quietly(lambda p: p.payments.exchange_quote(who.caller, wallet.id, amount))
         if quote is None:
             return
         await asyncio.sleep(dice.choice((0, 1, 20, 290, 400)))
         given = quote.cents if dollars else quote.msats
         dst = who.btc if dollars else who.usd
-        wishes = [self._wish(dice) for _ in range(dice.choice((1, 2, 2)))]
+        wishes = [self.wish(dice) for _ in range(dice.choice((1, 2, 2)))]
         self.quoted.append(wishes)
         for wish in wishes:
             order = SendInternal(wallet.id, dst.id, given, wish.memo, wish.key, quote.id)
-            self.world.spawn(self._ask(dice, wish, _sends(who, order)), "customer")
+            self.world.spawn(self.ask(dice, wish, _sends(who, order)), "customer")
 
     async def _rush(self, dice: random.Random, who: Customer) -> None:
         """Several payments at the same moment, of which the balance, or the day's limit, allows one."""
-        found = await self._quietly(lambda p: _means(p, who))
+        found = await self.quietly(lambda p: _means(p, who))
         if found is None:
             return
         btc, usd, left_cents = found
@@ -184,9 +195,9 @@ class Town:
         for _ in range(dice.randint(2, 4)):
             other = dice.choice([c for c in self.customers if c is not who])
             src, dst = (who.usd if dollars else who.btc), dice.choice((other.usd, other.btc))
-            wish = self._wish(dice)
+            wish = self.wish(dice)
             order = SendInternal(src.id, dst.id, amount, wish.memo, wish.key)
-            self.world.spawn(self._ask(dice, wish, _sends(who, order)), "customer")
+            self.world.spawn(self.ask(dice, wish, _sends(who, order)), "customer")
 
     async def _pay_outside(self, dice: random.Random, who: Customer) -> None:
         msat = Msats.from_sats(self._sats(dice)).n + dice.choice((0, 0, 0, 1, 999))
@@ -198,11 +209,11 @@ class Town:
         amount = sum_ if open_amount else None
         if dice.random() < 0.3:
             wallet = who.usd if dollars else who.btc
-            await self._quietly(lambda p: p.payments.probe_fee(who.caller, wallet.id, payee.text, amount))
+            await self.quietly(lambda p: p.payments.probe_fee(who.caller, wallet.id, payee.text, amount))
         for _ in range(dice.choice((1, 2, 5, 8))):  # whoever hears that it failed may try again
-            wish = self._wish(dice)
+            wish = self.wish(dice)
             order = SendInvoice((who.usd if dollars else who.btc).id, payee.text, amount, wish.memo, wish.key)
-            await self._ask(dice, wish, _pays(who, order))
+            await self.ask(dice, wish, _pays(who, order))
             if dice.random() < 0.2:  # somebody else has the same invoice
                 who = dice.choice(self.customers)
             await asyncio.sleep(dice.choice((0.1, 0.5, 4, 15)))
@@ -214,7 +225,7 @@ class Town:
         if dollars and amount is not None and dice.random() < 0.6:
             amount = Cents(dice.randint(1, 9_000))
         wish = NewInvoice((who.usd if dollars else who.btc).id, amount, "for tea", dice.choice((None, 1, 5)))
-        made = await self._quietly(lambda p: p.payments.create_invoice(who.caller, wish))
+        made = await self.quietly(lambda p: p.payments.create_invoice(who.caller, wish))
         if made is not None:
             self.open_bills.append((who, made))
             msat = made.amount.n if made.amount else msat
@@ -232,37 +243,37 @@ class Town:
         if bill is None:
             return
         if dice.random() < 0.2:
-            self.world.spawn(self._quietly(_cancels(who, bill)), "customer")
+            self.world.spawn(self.quietly(_cancels(who, bill)), "customer")
         if dice.random() < 0.4:
             self.world.spawn(self.payer.pay(bill.payment_hash, msat, soon_s=0.3), "payer")
             await asyncio.sleep(dice.uniform(0, 0.5) if dice.random() < 0.7 else dice.uniform(0, 5))
         for other in dice.sample(self.customers, dice.choice((1, 1, 2))):
-            wish = self._wish(dice)
+            wish = self.wish(dice)
             dollars = dice.random() < 0.3
             sum_: Msats | Cents = Cents(dice.randint(1, 5_000)) if dollars else Msats(msat)
             amount = None if bill.amount else sum_
             wallet = other.usd if dollars else other.btc
             order = SendInvoice(wallet.id, bill.payment_request, amount, wish.memo, wish.key)
-            self.world.spawn(self._ask(dice, wish, _pays(other, order)), "customer")
+            self.world.spawn(self.ask(dice, wish, _pays(other, order)), "customer")
             await asyncio.sleep(dice.choice((0, 0, 1, 30)))
 
     async def _cancel(self, dice: random.Random) -> None:
         if self.open_bills:
             who, bill = dice.choice(self.open_bills)
-            await self._quietly(_cancels(who, bill))
+            await self.quietly(_cancels(who, bill))
 
     async def _history(self, who: Customer) -> None:
-        await self._quietly(lambda p: p.payments.lines(who.caller, None, Page(first=20)))
-        await self._quietly(lambda p: p.accounts.limits(who.caller))
+        await self.quietly(lambda p: p.payments.lines(who.caller, None, Page(first=20)))
+        await self.quietly(lambda p: p.accounts.limits(who.caller))
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def _wish(self, dice: random.Random) -> Wish:
+    def wish(self, dice: random.Random) -> Wish:
         wish = Wish(f"wish-{len(self.wishes)}", dice.random() < 0.75)
         self.wishes.append(wish)
         return wish
 
-    async def _ask(self, dice: random.Random, wish: Wish, request: SentRequest) -> None:
+    async def ask(self, dice: random.Random, wish: Wish, request: SentRequest) -> None:
         """Until an answer comes; a keyed request also twice at once."""
         if wish.keyed and dice.random() < 0.15:
             self.world.spawn(self._ask_once(wish, request), "customer")
@@ -279,7 +290,7 @@ class Town:
         self.world.trace("answer", wish.memo, said)
         return answer
 
-    async def _quietly(self, request: Callable[[Process], Awaitable[Any]]) -> Any:
+    async def quietly(self, request: Callable[[Process], Awaitable[Any]]) -> Any:
         """An answer, or None for silence and for no."""
         answer = await self._through_a_door(request)
         return None if isinstance(answer, Refusal) else answer

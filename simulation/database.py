@@ -19,7 +19,7 @@ import re
 import select
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import psycopg_pool.base
@@ -93,7 +93,7 @@ class Server:
     commits: int = 0
     lock_waits: int = 0
     away: bool = False
-    _wipe: bytes = b""
+    _kept: list[tuple[str, str]] | None = None
 
     # -- connections -----------------------------------------------------------------------------
 
@@ -332,8 +332,9 @@ class Server:
         patience(busy=True)
         self.world, self.statements, self.commits, self.lock_waits, self.away = world, 0, 0, 0, False
         self.sessions, self.parked, self.listeners = {}, [], []
-        self._wipe = self._wipe or _wiping(self.admin)
-        self.admin.execute(self._wipe)
+        if self._kept is None:
+            self._kept = _keep(self.admin)
+        _wipe(self.admin, self._kept)
 
     def finish(self) -> None:
         self.end_sessions()
@@ -370,25 +371,35 @@ def _without_timeouts(options: str) -> str:
     return re.sub(r"-c (lock_timeout|statement_timeout|idle_in_transaction_session_timeout)=\d+ ?", "", options)
 
 
-def _wiping(admin: psycopg.Connection[Any]) -> bytes:
-    """One script that empties every table, puts back what migrations put there, and restarts the numbers."""
-    tables = admin.execute(
-        """select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where c.relkind = 'r' and n.nspname in ('public', 'ledger') and c.relname <> 'alembic_version' order by 1, 2"""
-    ).fetchall()
-    names = [sql.Identifier(*one) for one in tables]
-    script: list[sql.Composable] = [
-        sql.SQL("begin; set local session_replication_role = replica"),
-        sql.SQL("truncate {} restart identity cascade").format(sql.SQL(", ").join(names)),
-        sql.SQL("alter sequence ledger.account_id restart"),
-    ]
-    admin.execute("create schema if not exists kept")
-    for (schema, table), name in zip(tables, names, strict=True):
-        if admin.execute(sql.SQL("select 1 from {} limit 1").format(name)).fetchone():
-            kept = sql.Identifier("kept", f"{schema}_{table}")
-            admin.execute(sql.SQL("create table if not exists {} as select * from {}").format(kept, name))
-            script.append(sql.SQL("insert into {} select * from {}").format(name, kept))
-    return sql.SQL("; ").join([*script, sql.SQL("commit")]).as_bytes(admin)
+TABLES: LiteralString = """
+    select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and n.nspname in ('public', 'ledger') and c.relname <> 'alembic_version'
+        and pg_relation_size(c.oid) > 0 order by 1, 2
+"""
+"""Those that anything was ever written to since they were made or emptied."""
+
+
+def _keep(admin: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    """What the migrations have put into tables, aside; their names."""
+    tables = admin.execute(TABLES).fetchall()
+    admin.execute("create schema kept")
+    for schema, table in tables:
+        query = sql.SQL("create table {} as select * from {}")
+        admin.execute(query.format(sql.Identifier("kept", f"{schema}_{table}"), sql.Identifier(schema, table)))
+    return [(schema, table) for schema, table in tables]
+
+
+def _wipe(admin: psycopg.Connection[Any], kept: list[tuple[str, str]]) -> None:
+    """Empty the tables that were used, put back what migrations put there, and restart the numbers."""
+    used = sorted({*admin.execute(TABLES).fetchall(), *kept})
+    with admin.transaction():
+        admin.execute("set local session_replication_role = replica")
+        names = sql.SQL(", ").join(sql.Identifier(*one) for one in used)
+        admin.execute(sql.SQL("truncate {} cascade").format(names))
+        for schema, table in kept:
+            query = sql.SQL("insert into {} select * from {}")
+            admin.execute(query.format(sql.Identifier(schema, table), sql.Identifier("kept", f"{schema}_{table}")))
+        admin.execute("select setval(seqrelid, seqstart, false) from pg_sequence")
 
 
 # -- taking psycopg's place ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ WEATHER = {
     "kills": (0.3, 1, 2),
     "pauses": (0.3, 1, 3),
     "node": (0.3, 1, 3),
+    "bitcoin": (0.3, 1, 3),
 }
 """How much of each kind of trouble a seed may have. Seeds differ, because much of one thing hides another."""
 
@@ -20,6 +21,8 @@ WEATHER = {
 LUCK = {"pay": 4, "info": 0.2}
 """Bad luck of some calls, times the weather's. Sends are what must never happen twice or be taken for dead;
 the look whether the node lives only keeps them from being tried."""
+STEPS = {"sign": 3, "publish": 4, "next_address": 2}
+"""The same for calls to the Bitcoin node. Whoever makes one of these may die of it; all others have half the luck."""
 
 
 class Faults:
@@ -32,6 +35,7 @@ class Faults:
         self.rough = {name: sky.choice(levels) for name, levels in WEATHER.items()} | (weather or {})
         self._database = self.dice("database")
         self._network = self.dice("network")
+        self._bitcoin = self.dice("bitcoin")
         self._octets = self.dice("octets")
 
     def dice(self, name: str) -> random.Random:
@@ -67,15 +71,25 @@ class Faults:
         if self.calm:
             return there, back, ""
         luck = self.rough["network"] * LUCK.get(what, 1)
-        there, back = self._slow(there, luck), self._slow(back, luck)
+        there, back = _slow(dice, there, luck), _slow(dice, back, luck)
         fate = dice.random() / luck
         return there, back, "request" if fate < 0.012 else "answer" if fate < 0.03 else ""
 
-    def _slow(self, seconds: float, luck: float) -> float:
-        fate = self._network.random() / luck
-        if fate < 0.012:
-            return self._network.uniform(12, self._network.choice((24, 90)))
-        return self._network.uniform(1, 12) if fate < 0.03 else seconds
+    def bitcoin(self, what: str) -> tuple[float, float, str]:
+        """As ``network``; "asker": that is killed at this moment."""
+        dice = self._bitcoin
+        there, back = dice.uniform(0.001, 0.02), dice.uniform(0.001, 0.02)  # it is next door
+        if self.calm:
+            return there, back, ""
+        luck = self.rough["bitcoin"] * STEPS.get(what, 0.5)
+        there, back = _slow(dice, there, luck), _slow(dice, back, luck)
+        fate = dice.random() / luck
+        lost = "request" if fate < 0.012 else "answer" if fate < 0.03 else ""
+        return there, back, "asker" if not lost and fate < 0.045 and what in STEPS else lost
+
+    def hint(self) -> float:
+        """How much of its patience somebody waits who hopes for a hint."""
+        return 1 if self.calm else self._bitcoin.uniform(0.1, 1)
 
     def copies(self) -> int:
         """How often a stream tells one piece of news."""
@@ -95,3 +109,10 @@ class Faults:
 
     def octets(self, n: int) -> bytes:
         return self._octets.randbytes(n)
+
+
+def _slow(dice: random.Random, seconds: float, luck: float) -> float:
+    fate = dice.random() / luck
+    if fate < 0.012:
+        return dice.uniform(12, dice.choice((24, 90)))
+    return dice.uniform(1, 12) if fate < 0.03 else seconds

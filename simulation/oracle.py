@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString
+from uuid import UUID
 
 from hazina.accounts import Level, LimitKind, level_cap
 from hazina.dealer import cents_of
@@ -17,6 +18,7 @@ from hazina.kernel.money import Asset, Cents, Msats, Price
 from hazina.ledger import BANK, verify
 from hazina.payments import Kind, Sent, State
 from hazina.payments.ports import OutgoingState
+from simulation import onchain
 
 if TYPE_CHECKING:
     from simulation.customers import Town
@@ -47,9 +49,10 @@ STEP: LiteralString = """
     from payment p
     left join ledger.txn t on t.id = p.id
     left join ledger.hold h on h.opened_by = p.id
-    where p.kind in (2, 3) and (h.state is distinct from
+    where p.kind in (2, 3, 6) and (h.state is distinct from
         (case p.state when 2 then 1 when 3 then 2 else 0 end)::smallint
-        or p.state = 2 and p.amount + p.fee - h.taken not between 0 and 999 or p.fee > p.fee_max)
+        or p.kind <> 6 and p.state = 2 and p.amount + p.fee - h.taken not between 0 and 999
+        or p.kind = 6 and p.state = 2 and p.amount + p.fee - p.bank_fee <> h.taken or p.fee > p.fee_max)
     union all
     select 'I7 hash ' || encode(payment_hash, 'hex') || ' is paid ' || count(*) || ' times'
     from payment where kind in (2, 3) and state = 2 group by payment_hash having count(*) > 1
@@ -59,6 +62,8 @@ RETURNED: LiteralString = """
     select payment_hash from payment p where kind = 3 and state = 3
     and not exists (select from payment o where o.payment_hash = p.payment_hash and o.kind = 3 and o.state < 3)
 """
+
+UNLIMITED = (Kind.LN_IN, Kind.REFUND, Kind.ONCHAIN_IN, Kind.ONCHAIN_REVERSED)
 
 
 @dataclass
@@ -74,6 +79,7 @@ def after_step(world: World) -> None:
     admin = world.server.admin
     for (what,) in admin.execute(STEP, prepare=True).fetchall():
         world.fail(what)
+    onchain.after_step(world)
     for (payment_hash,) in admin.execute(RETURNED, prepare=True).fetchall():
         attempt = world.node.attempts.get(bytes(payment_hash))
         if attempt is not None and attempt.state in (OutgoingState.IN_FLIGHT, OutgoingState.SUCCEEDED):
@@ -93,6 +99,7 @@ async def after_quiet(world: World, town: Town, tx: Tx) -> Verdict:
     _answers(world, town, payments)
     await _limits(world, tx, payments)
     await _exchanges(world, tx, payments)
+    await onchain.after_quiet(world, tx, verdict)
     await _statements(world, tx)
     await _facts(world, tx, payments)
     world.trace("books", await _fingerprint(tx))
@@ -181,6 +188,8 @@ def _answers(world: World, town: Town, payments: list[_Row]) -> None:
                 continue
             told = next((p for p in payments if p.id == answer.line.payment_id), None)
             states = {"SUCCESS": State.PAID, "ALREADY_PAID": State.PAID, "FAILURE": State.FAILED}
+            if told is not None and told.kind is Kind.ONCHAIN_OUT:  # said to be queued; it may become too dear
+                states = {"SUCCESS": told.state}
             if told is None or told.state is not states.get(answer.status, told.state):
                 world.fail(f"{wish.memo} was told {answer.status}, and it is {told and told.state.name}")
 
@@ -206,10 +215,10 @@ async def _limits(world: World, tx: Tx, payments: list[_Row]) -> None:
             world.fail(f"I11 {subject} of level {level} moved {total} cents in a day")
     wanted: dict[Any, tuple[str, int]] = {}
     for p in payments:
-        if p.state is not State.PAID or p.kind in (Kind.LN_IN, Kind.REFUND) or p.account_id is None:
+        if p.state is not State.PAID or p.kind in UNLIMITED or p.account_id is None:
             continue
         own = p.account_id == p.to_account_id
-        kind = "withdrawal" if p.kind is Kind.LN_OUT else "trade" if own else "intraledger"
+        kind = "withdrawal" if p.kind in (Kind.LN_OUT, Kind.ONCHAIN_OUT) else "trade" if own else "intraledger"
         assert p.price is not None, "a limit needs a price"
         cents = Cents(p.amount) if p.asset is Asset.USD else cents_of(Msats(p.amount), p.price)
         wanted[p.id] = (f"{kind}:{p.account_id}", cents.n)
@@ -224,8 +233,9 @@ async def _exchanges(world: World, tx: Tx, payments: list[_Row]) -> None:
     agreed = dict(await tx.rows(
         lambda hash_, cents: (bytes(hash_), cents), "select payment_hash, cents from invoice where cents is not null"
     ))  # fmt: skip
+    again = await tx.rows(UUID, "select unnest(txns[2:])::text from deposit")
     for p in payments:
-        if p.to_asset is None or p.state is not State.PAID:
+        if p.to_asset is None or p.state is not State.PAID or p.id in again:  # of these the first rate stands
             continue
         fixed = agreed.get(p.hash) if p.kind in (Kind.LN_IN, Kind.LN_INSIDE) else None
         if fixed is not None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from hazina import access, accounts, dealer, identity, payments, safety
+from hazina import access, accounts, chain, dealer, identity, payments, safety
 from hazina.accounts import Accounts
+from hazina.chain import Chain, PayoutPolicy, Payouts, Speed
 from hazina.dealer import Prices
 from hazina.identity import Identity
 from hazina.kernel.background import every, lead
@@ -22,6 +24,7 @@ from hazina.kernel.events import FACT, Fact, Hub
 from hazina.ledger import Books
 from hazina.payments import Nodes, Parts, Payments, Seat
 from hazina.watch import Watch
+from simulation.bitcoin import BitcoinPort
 from simulation.loop import GATE, Gate, VirtualClock
 from simulation.node import LightningPort
 from simulation.prices import PricePort
@@ -40,10 +43,23 @@ class Pace:
     sweep: float
     prices: float
     held: float
+    chain: float
+    deposits: float
+    payouts: float
+    rates: float
 
 
-BUSY = Pace(7, 90, 25, 10)
-QUIET = Pace(240, 900, 7200, 900)
+BUSY = Pace(7, 90, 25, 12, chain=8, deposits=15, payouts=30, rates=90)
+QUIET = Pace(900, 3600, 7200, 3600, chain=3600, deposits=3600, payouts=7200, rates=3300)
+
+PAYOUTS = PayoutPolicy(
+    interval={Speed.FAST: timedelta(seconds=1), Speed.MEDIUM: timedelta(seconds=20), Speed.SLOW: timedelta(minutes=1)},
+    bump_after={speed: timedelta(seconds=n) for speed, n in zip(Speed, (30, 60, 180), strict=True)},
+    patience=timedelta(minutes=3),
+    loss_max=1_000,
+    final=20,
+)
+"""As fast as the blocks are here."""
 
 KEYS = Keys({"kek-1": bytes(32)}, bytes(32))
 
@@ -90,12 +106,13 @@ class Process(Gate):
         self.books = Books(
             self.db,
             claims=(*access.CLAIMS, *identity.CLAIMS, *safety.CLAIMS, *dealer.CLAIMS, *payments.CLAIMS),
-            effects=(*payments.EFFECTS, *access.EFFECTS, *accounts.EFFECTS, FACT),
+            effects=(*chain.EFFECTS, *payments.EFFECTS, *access.EFFECTS, *accounts.EFFECTS, FACT),
         )
         self.lightning = LightningPort(world, self)
         self.nodes = Nodes.build([Seat(self.lightning)], self.clock, Network.REGTEST)
         self.accounts = Accounts(self.db, self.clock, Identity(self.db, self.clock, NoSms(), KEYS))
         self.prices = Prices(self.db, self.clock, tuple(PricePort(world, self, n) for n in ("one", "two", "three")))
+        self.chain = self._chain()
         self.payments = Payments(
             Parts(
                 self.db,
@@ -107,10 +124,17 @@ class Process(Gate):
                 self.nodes,
                 Network.REGTEST,
                 payments.Policy(),
+                chain=self.chain,
             )
         )
 
         self.watch = Watch(self.db, self.clock, [self.lightning])
+
+    def _chain(self) -> Chain:
+        port = BitcoinPort(self.world, self)
+        policy = replace(chain.Policy.of(Network.REGTEST), poll=timedelta(seconds=self.pace.chain))
+        payouts = Payouts(self.db, self.clock, port, PAYOUTS, policy)
+        return Chain(self.db, self.clock, port, port, Network.REGTEST, policy, payouts)
 
     def start(self) -> None:
         self.spawn(self._main(), "main")
@@ -131,6 +155,7 @@ class Process(Gate):
         try:
             await self.db.open()
             await self.books.open()
+            await self.chain.start()
         except (OSError, psycopg.OperationalError) as error:
             self.world.trace("did not start", self.name, type(error).__name__)
             self.world.loop.call_soon(self.world.crashed, self, context=self.world.context)
@@ -156,6 +181,10 @@ class Process(Gate):
             loops |= {
                 "prices": lambda: every(pace.prices, "prices", self.prices.refresh),
                 "watch": lambda: lead(self.db.url, watch, lambda: self.payments.watch(self.lightning)),
+                "chain": lambda: lead(self.db.url, "watch:chain", self.chain.watch),
+                "rates": lambda: every(pace.rates, "rates", self.chain.refresh_rates),
+                "payouts": lambda: every(pace.payouts, "payouts", self.chain.payouts.round),
+                "deposits": lambda: every(pace.deposits, "deposits", self.payments.follow_chain),
                 "held": lambda: every(pace.held, "held", self.payments.decide_held),
                 "reconcile": lambda: every(pace.reconcile, "reconcile", self.payments.reconcile),
                 "sweep": lambda: every(pace.sweep, "sweep", self.payments.sweep),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from hazina import migrations
 from hazina.kernel.db import Tx
-from hazina.kernel.embedded import OWNER_ROLE, PROGRAM_ROLE, Cluster
+from hazina.kernel.embedded import DATABASE, OWNER_ROLE, PROGRAM_ROLE, Cluster
 from simulation import database, oracle, said, trouble
 from simulation.customers import Town
 from simulation.determined import determined
@@ -27,8 +29,9 @@ from simulation.world import World
 
 LEVELS = [0, 1, 1, 1]
 SATS = [400_000, 60_000, 1_000_000, 2_000_000]
-ACTIONS = 60
-BUSY_S = 420.0
+ACTIONS, BUSY_S = 60, 420.0
+PLANTED_ACTIONS, PLANTED_BUSY_S = 40, 240.0
+"""Where all that people do is what shows a plant, less of it does."""
 DAY_S = 86_400.0
 STEP_S = 3.0
 
@@ -48,35 +51,42 @@ class Outcome:
 
 
 @contextmanager
-def bank_database(plant: Plant | None = None) -> Iterator[database.Server]:
-    """A PostgreSQL of our own with the bank's tables, and psycopg in the hands of the simulation."""
-    folder = Path(tempfile.mkdtemp(prefix="hazina-simulation-"))
+def bank_database(plant: Plant | None = None, shared: Path | None = None) -> Iterator[database.Server]:
+    """A database of our own with the bank's tables, and psycopg in the hands of the simulation. ``shared``: a folder
+    whose PostgreSQL several simulations use, one after the other; the first makes the tables."""
+    folder = shared or Path(tempfile.mkdtemp(prefix="hazina-simulation-"))
     cluster = Cluster(folder / "pg", durable=False, shared_buffers_mb=128).start()
+    name = f"simulation_{os.getpid()}"
     try:
         owner = cluster.url(OWNER_ROLE)
-        migrations.migrate(owner, PROGRAM_ROLE)
-        with psycopg.connect(owner, autocommit=True) as admin:
+        if migrations.state(owner).pending:
+            migrations.migrate(owner, PROGRAM_ROLE)
+        with psycopg.connect(cluster.url(OWNER_ROLE, "postgres"), autocommit=True) as maker:
+            maker.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (name, DATABASE))))
             # A circle of locks is broken at once, so that it is broken before time goes on.
-            admin.execute(f"alter role {PROGRAM_ROLE} set deadlock_timeout = '1ms'")
-            admin.execute("set jit = off")
-            if plant is not None:
-                sow_sql(plant, admin)
-            server = database.Server(cluster.url(), admin)
-            database.install(server)
-            yield server
+            query = sql.SQL("alter role {} in database {} set deadlock_timeout = '1ms'")
+            maker.execute(query.format(sql.Identifier(PROGRAM_ROLE), sql.Identifier(name)))
+            with psycopg.connect(cluster.url(OWNER_ROLE, name), autocommit=True) as admin:
+                admin.execute("set jit = off")
+                if plant is not None:
+                    sow_sql(plant, admin)
+                server = database.Server(cluster.url(database=name), admin)
+                database.install(server)
+                yield server
+            maker.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     finally:
         cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if shared is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def simulate(
-    seed: int, server: database.Server, *, tell: bool = False, weather: dict[str, float] | None = None
-) -> Outcome:
-    """Play one seed. ``weather``: instead of the seed's own."""
+def simulate(seed: int, server: database.Server, *, tell: bool = False, plant: Plant | None = None) -> Outcome:
+    """Play one seed; with a plant, in the weather and the ways that show it."""
     gc.collect()
     gc.disable()  # when garbage goes must not depend on what ran before
     loop = VirtualLoop()
-    world = World(seed, loop, server, tell=tell, weather=weather)
+    weather, ways = (plant.weather, plant.ways) if plant else (None, None)
+    world = World(seed, loop, server, tell=tell, weather=weather, ways=ways)
     loop.set_task_factory(world.born)
     loop.set_exception_handler(world.complain)
     asyncio.set_event_loop(loop)
@@ -86,7 +96,7 @@ def simulate(
     try:
         with determined(seed, loop):
             try:
-                outcome.verdict = loop.run_until_complete(_play(world))
+                outcome.verdict = loop.run_until_complete(_play(world, plant))
             except Stuck as stuck:
                 world.fail(f"stuck: {stuck}")
             with contextlib.suppress(Stuck):
@@ -101,7 +111,7 @@ def simulate(
     return outcome
 
 
-async def _play(world: World) -> oracle.Verdict:
+async def _play(world: World, plant: Plant | None) -> oracle.Verdict:
     town = Town(world)
     world.faults.calm = True
     trouble.begin(world)
@@ -111,7 +121,8 @@ async def _play(world: World) -> oracle.Verdict:
     oracle.after_step(world)
     world.faults.calm = False
     await trouble.happen(world)
-    life = world.spawn(town.live(ACTIONS, BUSY_S), "town")
+    actions, within_s = (ACTIONS, BUSY_S) if plant is None else (PLANTED_ACTIONS, PLANTED_BUSY_S)
+    life = world.spawn(town.live(actions, within_s), "town")
     seen = -1
     while not life.done():
         await asyncio.wait([life], timeout=STEP_S)
@@ -127,6 +138,10 @@ async def _quiet(world: World, town: Town) -> oracle.Verdict:
     """All is well again; after a day nothing may be left open."""
     world.faults.calm = True
     world.node.rise()
+    world.bitcoin.rise()
+    world.bitcoin.load()
+    world.blockchain.raise_floor(0)
+    world.strangers.say_again(world.faults.dice("last words"))
     world.server.away = False
     for name in list(world.processes):
         world.kill(name)

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any
 
+from simulation.bitcoin import BitcoinNode
+from simulation.blockchain import Blockchain
 from simulation.database import Killed, Server
 from simulation.faults import Faults
 from simulation.loop import GATE, VirtualLoop
@@ -15,6 +17,7 @@ from simulation.node import Node
 from simulation.outside import MOODS, Payee
 from simulation.prices import START_CENTS
 from simulation.process import Process
+from simulation.strangers import Strangers
 
 
 class Failed(Exception):
@@ -30,7 +33,9 @@ class World:
         *,
         tell: bool = False,
         weather: dict[str, float] | None = None,
+        ways: dict[str, float] | None = None,
     ) -> None:
+        self.ways = ways
         self.seed, self.loop, self.server = seed, loop, server
         self.context: Context = copy_context()
         self.faults = Faults(seed, weather)
@@ -47,6 +52,9 @@ class World:
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._digest = hashlib.blake2b(digest_size=16)
         self._tell = tell
+        self.blockchain = Blockchain(self)
+        self.bitcoin = BitcoinNode(self)
+        self.strangers = Strangers(self)
 
     @property
     def now(self) -> float:

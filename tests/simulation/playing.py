@@ -26,9 +26,10 @@ class Played:
         return self.text.rstrip().rpartition("\n")[2]
 
 
-def play(*arguments: object, timeout_s: float = 900) -> Played:
+def play(postgres: Path, *arguments: object, timeout_s: float = 3_000) -> Played:
+    """The time is for a machine that is busy with other things."""
     done = subprocess.run(
-        [sys.executable, "-m", "simulation", *map(str, arguments)],
+        [sys.executable, "-m", "simulation", "--postgres", postgres, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.simulation.playing import play
 
@@ -11,8 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", PLANTS)
-def test_a_planted_bug_is_found(name: str) -> None:
+def test_a_planted_bug_is_found(name: str, postgres: Path) -> None:
     plant = PLANTS[name]
-    played = play("--plant", name, "--seed", plant.seed, "--seeds", plant.within)
+    played = play(postgres, "--plant", name, "--seed", plant.seed, "--seeds", plant.within)
     assert played.code == 1 and "WRONG" in played.text, played.text
     assert f"--plant {name}" in played.text, "the seed to replay is told"
