@@ -33,6 +33,12 @@ class InvalidKeyLife(Refusal):
     message = "A key lives for 1 to 3650 days, or until it is revoked."
 
 
+class InvalidKeyScopes(Refusal):
+    code = "INVALID_API_KEY_SCOPES"
+    kind = Kind.INVALID
+    message = "A key has at least one scope: READ, RECEIVE or WRITE."
+
+
 class InvalidKeyCap(Refusal):
     code = "INVALID_API_KEY_CAP"
     kind = Kind.INVALID

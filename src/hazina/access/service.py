@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hazina.access import store
-from hazina.access.errors import InvalidKeyCap, InvalidKeyLife, KeyMayNot, KeyUnknown, TooManyKeys
+from hazina.access.errors import InvalidKeyCap, InvalidKeyLife, InvalidKeyScopes, KeyMayNot, KeyUnknown, TooManyKeys
 from hazina.access.model import (
     KEY_DAYS_MAX,
     KEYS_MAX,
@@ -53,10 +53,12 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, shown once. A step, so that a second proof can be used up with it. A key or an
         app whose spending is capped makes none: the new one would spend without that cap. Raises WriteNotAllowed,
-        KeyMayNot, InvalidKeyName, InvalidKeyLife, TooManyKeys."""
+        KeyMayNot, InvalidKeyScopes, InvalidKeyName, InvalidKeyLife, TooManyKeys."""
         require_write(caller)
         if caller.caps or caller.client_id is not None or not set(scopes) <= caller.scopes:
             raise KeyMayNot
+        if not scopes:
+            raise InvalidKeyScopes
         if expire_in_days is not None and not 1 <= expire_in_days <= KEY_DAYS_MAX:
             raise InvalidKeyLife
         now, secret = self.clock.now(), new_key()

@@ -58,10 +58,11 @@ def configure(*, level: str = "info", style: str = "json", stream: TextIO = sys.
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _hide_secrets,
     ]
+    # No locals beside a traceback: they hold secrets, and can be so many that drawing them takes a minute.
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]  # no locals: they hold secrets
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
