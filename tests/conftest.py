@@ -23,6 +23,7 @@ from typing import Any
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from hazina import migrations
@@ -99,15 +100,41 @@ def loopback_only() -> Iterator[None]:
     guard.undo()
 
 
+UNEXPECTED = ("unexpected", "request failed")
+"""What the bank's doors log when they answer that something is wrong with the bank itself."""
+
+
+class Unexpected(list[str]):
+    """What was said of them in this test. A test that makes such a thing on purpose looks, and empties it."""
+
+    def __call__(self, _: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if event["event"] in UNEXPECTED:
+            self.append(f"{event['event']}: {event.get('exc_info')!r} {event.get('path')}")
+        return event
+
+
+_unexpected = Unexpected()
+_drawn = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[_unexpected, *structlog.get_config()["processors"][:-1], _drawn])
+
+
+@pytest.fixture
+def unexpected() -> Unexpected:
+    return _unexpected
+
+
 @pytest.fixture(autouse=True)
 async def no_unseen_failures() -> AsyncIterator[None]:
-    """A background task that died without anybody looking fails the test that started it."""
+    """A background task that died without anybody looking fails the test that started it; so does a request that the
+    bank could only answer with an apology."""
     loop = asyncio.get_running_loop()
     seen: list[dict[str, Any]] = []
+    _unexpected.clear()
     loop.set_exception_handler(lambda _, context: seen.append(context))
     yield
     await asyncio.sleep(0)
     loop.set_exception_handler(None)
+    assert not _unexpected, f"the bank did not expect this: {_unexpected}"
     if seen:
         first = seen[0]
         raise AssertionError(f"a background task failed unseen: {first.get('message')}") from first.get("exception")

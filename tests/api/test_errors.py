@@ -40,7 +40,7 @@ def test_some_payload_errors_have_no_code() -> None:
     assert shown(GraphQLError("x", original_error=Nameless()))["code"] == "NOT_FOUND"
 
 
-def test_nothing_of_our_inside_is_told() -> None:
+def test_nothing_of_our_inside_is_told(unexpected: list[str]) -> None:
     secret = "select password from vault"
     error = shown(GraphQLError(secret, original_error=ValueError(secret)))
     assert error["code"] == "UNEXPECTED_CLIENT_ERROR" and secret not in str(error)
@@ -48,6 +48,8 @@ def test_nothing_of_our_inside_is_told() -> None:
     assert secret not in str(shown(wrapped))
     away = shown(GraphQLError(secret, original_error=psycopg.OperationalError(secret)))
     assert away["code"] == "DB_ERROR" and secret not in str(away)
+    assert len(unexpected) == 2, "the log has it"
+    unexpected.clear()
 
 
 def test_long_messages_are_cut() -> None:
