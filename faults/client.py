@@ -51,7 +51,8 @@ async def post(
 ) -> Answer:
     """One request on a new connection. Raises NotSent, Unanswered."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), within_s)
+        async with asyncio.timeout(within_s):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except (OSError, TimeoutError) as error:
         raise NotSent from error
     try:

@@ -119,13 +119,10 @@ class Relay:
     async def _repeated(self, piece: bytes, node: asyncio.StreamReader) -> bytes:
         """Gather a while, then every whole event ``copies`` times, shuffled. An event is one HTTP chunk with
         one line; a head or half an event stays as it is."""
-        end = asyncio.get_running_loop().time() + SHUFFLE_S
-        while (rest := end - asyncio.get_running_loop().time()) > 0:
-            with contextlib.suppress(TimeoutError):
-                more = await asyncio.wait_for(node.read(CHUNK), rest)
-                if not more:
-                    break
-                piece += more
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUFFLE_S):
+                while more := await node.read(CHUNK):
+                    piece += more
         head, events, tail = chunks(piece)
         self.repeated += len(events)
         events = [event for event in events for _ in range(self.copies)]

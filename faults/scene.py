@@ -155,7 +155,7 @@ class Scene:
         heard: list[str] = []
         listening = asyncio.Event()
         task = self.start(self._listen(customer, member.port, heard, listening))
-        self.run(asyncio.wait_for(listening.wait(), 20))
+        self.run(listening.wait(), 60)
         try:
             yield heard
         finally:

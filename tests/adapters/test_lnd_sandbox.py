@@ -217,6 +217,26 @@ async def test_following_ends_by_itself_now_and_then(sandbox: SandboxProcess) ->
     await node.close()
 
 
+async def test_following_can_be_ended_at_any_moment(lnd: Lnd, sandbox: SandboxProcess) -> None:
+    """Also at the one in which the stream proves itself: whoever ends it waits for that."""
+    for _ in range(2):
+        assert (await outside_pays(sandbox, (await issue(lnd, 1_000_000)).bolt11))["status"] == "SUCCEEDED"
+    cursor = (await lnd.settled_since(None))[-1].cursor
+
+    async def follow() -> None:
+        async with contextlib.aclosing(lnd.changes(cursor)) as changes:
+            async for _ in changes:
+                pass
+
+    for turns in range(60):
+        following = asyncio.create_task(follow())
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        following.cancel()
+        done, _ = await asyncio.wait({following}, timeout=60)
+        assert done, f"it goes on though it was ended after {turns} turns"
+
+
 async def test_an_event_told_twice_is_the_same_event(lnd: Lnd, sandbox: SandboxProcess) -> None:
     await settle_one(lnd, sandbox)
     await settle_one(lnd, sandbox)

@@ -295,12 +295,12 @@ class Lnd:
         if place == 0:
             pumps.append(self._follow_list(queue))
         tasks = [asyncio.create_task(_pumping(pump, queue)) for pump in pumps]
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._renew_s
+        until = asyncio.get_running_loop().time() + self._renew_s
         try:
             while True:
                 try:
-                    news = await asyncio.wait_for(queue.get(), max(until - loop.time(), 0.001))
+                    async with asyncio.timeout_at(until):
+                        news = await queue.get()
                 except TimeoutError:
                     return
                 if isinstance(news, Exception):
@@ -322,7 +322,8 @@ class Lnd:
         async with contextlib.aclosing(self._settled_lines(place - 1)) as lines:
             while True:
                 try:
-                    line = await asyncio.wait_for(anext(lines), QUIET_S if proven else self._proof_s)
+                    async with asyncio.timeout(QUIET_S if proven else self._proof_s):
+                        line = await anext(lines)
                 except TimeoutError:
                     if not proven:
                         raise NodeSilent("the node does not know the last settlement that we saw") from None
@@ -387,7 +388,8 @@ class Lnd:
         async with contextlib.aclosing(self._settled_lines(after)) as lines:
             while True:
                 try:
-                    line = await asyncio.wait_for(anext(lines), None if proven else self._proof_s)
+                    async with asyncio.timeout(None if proven else self._proof_s):
+                        line = await anext(lines)
                 except TimeoutError:
                     raise NodeSilent("the node does not know the last settlement that we saw") from None
                 except StopAsyncIteration:

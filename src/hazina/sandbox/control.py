@@ -144,7 +144,8 @@ async def pay(world: World, request: Request) -> Answer:
             async with asyncio.timeout(PAYMENT_WAIT_S):
                 while not payment.ended and not _is_held(world, payment):
                     with contextlib.suppress(TimeoutError):  # that the payee holds it is no news for the payer
-                        snapshot = await asyncio.wait_for(news.next(), HELD_LOOK_S)
+                        async with asyncio.timeout(HELD_LOOK_S):
+                            snapshot = await news.next()
                         payment = snapshot if snapshot.hash == order.payment_hash else payment
     return _payment(payment)
 
