@@ -73,12 +73,14 @@ async def test_a_request_may_not_last_for_ever() -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "TIMEOUT")
 
 
-async def test_a_failure_of_ours_tells_the_id_and_nothing_else() -> None:
+async def test_a_failure_of_ours_tells_the_id_and_nothing_else(unexpected: list[str]) -> None:
     async with client(app()) as http:
         answer = await http.get("/broken")
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
     assert answer.json()["requestId"] == answer.headers["x-request-id"]
     assert "private" not in answer.text
+    assert len(unexpected) == 1, "the log has it"
+    unexpected.clear()
 
 
 async def test_answers_carry_the_security_headers_and_keep_their_own() -> None:

@@ -47,6 +47,7 @@ def test_while_the_payee_keeps_the_money_the_bank_says_pending(bank: Bank, amina
 def test_a_node_that_is_away_is_said_at_once_and_nothing_is_held(bank: Bank, amina: Customer) -> None:
     before, invoice = amina.balance(), bank.outside_invoice(SATS)
     bank.fault("*", "error")
+    wait_for(lambda: not bank.is_ready(), MINUTE, "the bank has noticed: it looks once a second")
     answer = amina.pay(invoice["paymentRequest"])
     assert answer["status"] == "FAILURE" and answer["errors"][0]["code"] == "LND_OFFLINE"
     assert amina.balance() == before
