@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 from tests.contexts.whole import Whole
 
-from hazina.adapters.chat import Chat
 from hazina.kernel.errors import TooManyRequests
-from hazina.sandbox.chat import KEY, MODEL
-from hazina.settings import SupportChat
 from hazina.support import (
     InvalidSupportMessage,
     Policy,
@@ -27,11 +22,9 @@ from hazina.support import (
 
 
 @pytest.fixture
-async def support(whole: Whole) -> AsyncIterator[Support]:
-    url = f"{whole.bank.settings.sandbox_url}/openai/v1"
-    assistant = Chat(SupportChat(base_url=url, model=MODEL, key=SecretStr(KEY)))
-    yield replace(whole.bank.support, assistant=assistant)
-    await assistant.close()
+def support(whole: Whole) -> Support:
+    """With the sandbox's assistant."""
+    return whole.bank.support
 
 
 async def fault(whole: Whole, action: str, **more: object) -> None:
@@ -40,12 +33,12 @@ async def fault(whole: Whole, action: str, **more: object) -> None:
 
 
 async def test_off_until_an_operator_sets_it(whole: Whole) -> None:
-    amina = await whole.person()
-    assert await whole.bank.support.messages(amina.caller) == []
+    amina, off = await whole.person(), replace(whole.bank.support, assistant=None)
+    assert await off.messages(amina.caller) == []
     with pytest.raises(SupportChatOff):
-        await whole.bank.support.write(amina.caller, "Hello")
+        await off.write(amina.caller, "Hello")
     with pytest.raises(SupportChatOff):
-        await whole.bank.support.reset(amina.caller)
+        await off.reset(amina.caller)
 
 
 async def test_a_thread_begins_is_answered_and_begins_anew(whole: Whole, support: Support) -> None:
