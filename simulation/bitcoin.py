@@ -8,9 +8,9 @@ memory of locks, and hide its mempool until that is loaded again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from hazina.chain.ports import (
     Given,
@@ -27,18 +27,14 @@ from hazina.chain.ports import (
     Unsigned,
 )
 from hazina.kernel.bolt11 import Network
-from hazina.kernel.db import outside_call
 from simulation.blockchain import WORK, Block
-from simulation.database import Killed
 from simulation.purse import DESCRIPTOR, NAME, HotWallet
+from simulation.wire import Wire
 
 if TYPE_CHECKING:
     from simulation.process import Process
     from simulation.world import World
 
-T = TypeVar("T")
-
-CALL_S = 15.0
 VERSION = 290_300
 NO_SUCH = -5
 
@@ -114,139 +110,105 @@ class BitcoinNode:
 
 
 class BitcoinPort:
-    """``chain.ports.Bitcoin`` and ``chain.ports.Wallets`` for one process of the bank. A call that has left arrives,
-    whether or not its asker still lives; an answer may be late, or never come; and now and then the asker dies of what
-    it has just asked for."""
+    """``chain.ports.Bitcoin`` and ``chain.ports.Wallets`` for one process of the bank."""
 
     wallet = hot = NAME
 
     def __init__(self, world: World, process: Process) -> None:
-        self._world, self._process = world, process
+        self._world = world
+        self._wire = Wire(
+            world, process, "bitcoin", world.faults.bitcoin, lambda: world.bitcoin.up, NodeSilent, NodeRefused
+        )
 
     @property
     def _node(self) -> BitcoinNode:
         return self._world.bitcoin
 
-    async def _call(self, what: str, effect: Callable[[], T]) -> T:
-        outside_call(f"bitcoin.{what}")
-        world = self._world
-        if not self._process.alive:
-            raise Killed
-        answer: asyncio.Future[T] = world.loop.create_future()
-        world.spawn(self._travel(what, effect, answer), "bitcoin call")
-        try:
-            async with asyncio.timeout(CALL_S):
-                return await answer
-        except TimeoutError:
-            raise NodeSilent("no answer in time") from None
-        finally:
-            if not self._process.alive:
-                raise Killed
-
-    async def _travel(self, what: str, effect: Callable[[], T], answer: asyncio.Future[T]) -> None:
-        world = self._world
-        there, back, lost = world.faults.bitcoin(what)
-        await asyncio.sleep(there)
-        if not world.bitcoin.up or lost == "request":
-            world.trace("bitcoin", what, "not reached")
-            _give(answer, NodeSilent("the node was not reached"))
-            return
-        result: T | NodeRefused
-        try:
-            result = effect()
-        except NodeRefused as refused:
-            result = refused
-        world.trace("bitcoin", what, lost, type(result).__name__)
-        if lost == "asker":
-            world.crashed(self._process)
-        await asyncio.sleep(back)
-        _give(answer, NodeSilent("the answer was lost") if lost == "answer" else result)
-
     # -- chain.ports.Bitcoin ---------------------------------------------------------------------
 
     async def info(self) -> NodeInfo:
-        return await self._call("info", self._node.info)
+        return await self._wire.call("info", self._node.info)
 
     async def hint(self, timeout_s: float) -> bool:
         await asyncio.sleep(timeout_s * self._world.faults.hint())
         return True
 
     async def open_wallet(self, *, make: bool) -> str | None:
-        return await self._call("open_wallet", lambda: self._node.open_wallet(make))
+        return await self._wire.call("open_wallet", lambda: self._node.open_wallet(make))
 
     async def address(self, label: str) -> list[Labelled]:
-        found = await self._call("labelled", lambda: self._node.labelled(label))
+        found = await self._wire.call("labelled", lambda: self._node.labelled(label))
         if not found:
             await self.next_address(label)
-            found = await self._call("labelled", lambda: self._node.labelled(label))
+            found = await self._wire.call("labelled", lambda: self._node.labelled(label))
         return found
 
     async def next_address(self, label: str) -> str:
-        return await self._call("next_address", lambda: self._node.wallet.next_address(label))
+        return await self._wire.call("next_address", lambda: self._node.wallet.next_address(label))
 
     async def made(self) -> int:
-        return await self._call("made", lambda: len(self._node.wallet.receiving))
+        return await self._wire.call("made", lambda: len(self._node.wallet.receiving))
 
     async def addresses(self, first: int, last: int) -> list[Labelled]:
-        return await self._call("addresses", lambda: self._node.wallet.receiving[first : last + 1])
+        return await self._wire.call("addresses", lambda: self._node.wallet.receiving[first : last + 1])
 
     async def header(self, block: str) -> Header | None:
-        return await self._call("header", lambda: self._node.header(block))
+        return await self._wire.call("header", lambda: self._node.header(block))
 
     async def headers(self, first: int, last: int) -> list[Header]:
-        return await self._call("headers", lambda: self._node.headers(first, last))
+        return await self._wire.call("headers", lambda: self._node.headers(first, last))
 
     async def block(self, block: str) -> bytes:
-        return await self._call("block", lambda: self._node.block(block))
+        return await self._wire.call("block", lambda: self._node.block(block))
 
     async def pending(self, sats_min: int, limit: int) -> list[Pending]:
-        return await self._call("pending", lambda: self._node.pending(sats_min, limit))
+        return await self._wire.call("pending", lambda: self._node.pending(sats_min, limit))
 
     async def in_mempool(self, txids: Sequence[str]) -> set[str]:
-        return await self._call("in_mempool", lambda: self._node.in_mempool(txids))
+        return await self._wire.call("in_mempool", lambda: self._node.in_mempool(txids))
 
     async def fee_rate(self, blocks: int) -> int | None:
-        return await self._call("fee_rate", lambda: self._node.fee_rate(blocks))
+        return await self._wire.call("fee_rate", lambda: self._node.fee_rate(blocks))
 
     # -- chain.ports.Wallets ---------------------------------------------------------------------
 
     async def sign(self, order: Order) -> Signed:
-        return await self._call("sign", lambda: self._node.wallet.sign(order))
+        return await self._wire.call("sign", lambda: self._node.wallet.sign(order))
 
     async def judge(self, raw: bytes) -> str | None:
-        return await self._call("judge", lambda: self._node.chain.refuses(self._node.wallet.signed[raw]))
+        return await self._wire.call("judge", lambda: self._node.chain.refuses(self._node.wallet.signed[raw]))
 
     async def publish(self, raw: bytes) -> str | None:
-        return await self._call("publish", lambda: self._node.publish(raw))
+        return await self._wire.call("publish", lambda: self._node.publish(raw))
 
     async def publish_together(self, raws: list[bytes]) -> str | None:
         txs = [self._node.wallet.signed[raw] for raw in raws]
-        return await self._call("publish_together", lambda: self._node.chain.take_together(txs))
+        return await self._wire.call("publish_together", lambda: self._node.chain.take_together(txs))
 
     async def standing(self, wallet: str, txid: str) -> Standing | None:
-        return await self._call("standing", lambda: self._node.standing(txid))
+        return await self._wire.call("standing", lambda: self._node.standing(txid))
 
     async def spends(self, wallet: str, since: str | None) -> tuple[list[str], str | None]:
-        return await self._call("spends", lambda: self._node.wallet.spends(since))
+        return await self._wire.call("spends", lambda: self._node.wallet.spends(since))
 
     async def least_rate(self) -> int:
-        return await self._call("least_rate", lambda: self._node.chain.floor)
+        return await self._wire.call("least_rate", lambda: self._node.chain.floor)
 
     async def purse(self, wallet: str) -> Purse:
-        return await self._call("purse", self._node.wallet.purse)
+        return await self._wire.call("purse", self._node.wallet.purse)
 
     async def locked(self, wallet: str) -> list[tuple[str, int]]:
-        return await self._call("locked", lambda: list(self._node.wallet.locks))
+        return await self._wire.call("locked", lambda: list(self._node.wallet.locks))
 
     async def lock(self, wallet: str, coins: list[tuple[str, int]], *, on: bool) -> None:
         if coins:
-            await self._call("lock", lambda: self._node.wallet.lock(coins, on))
+            await self._wire.call("lock", lambda: self._node.wallet.lock(coins, on))
 
     async def own_address(self, wallet: str) -> str:
-        return await self._call("own_address", self._node.wallet.own_address)
+        return await self._wire.call("own_address", self._node.wallet.own_address)
 
     async def owns(self, wallet: str, address: str) -> bool:
-        return await self._call("owns", lambda: address in self._node.wallet.own)
+        return await self._wire.call("owns", lambda: address in self._node.wallet.own)
 
     # -- of cold wallets: there are none ---------------------------------------------------------
 
@@ -264,12 +226,3 @@ class BitcoinPort:
 
     async def finish(self, ours: str, theirs: str) -> Signed:
         raise NodeRefused(NO_SUCH, "no cold wallets here")
-
-
-def _give(answer: asyncio.Future[Any], what: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(what, Exception):
-        answer.set_exception(what)
-    else:
-        answer.set_result(what)

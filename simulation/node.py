@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from hazina.kernel import bolt11
-from hazina.kernel.db import outside_call
 from hazina.kernel.money import Msats
 from hazina.payments.ports import (
     Accepted,
@@ -39,14 +38,12 @@ from hazina.payments.ports import (
 )
 from simulation.database import Killed
 from simulation.loop import EPOCH
+from simulation.wire import Wire
 
 if TYPE_CHECKING:
     from simulation.process import Process
     from simulation.world import World
 
-T = TypeVar("T")
-
-CALL_S = 15.0
 NODE_KEY = hashlib.sha256(b"the bank's node").digest()
 STREAM_LIFE_S = 900.0
 FEATURES = frozenset({8, 14})
@@ -296,12 +293,14 @@ def write_invoice(
 
 
 class LightningPort:
-    """``payments.ports.Lightning`` for one process of the bank. A call that has left arrives, whether or
-    not its asker still lives; an answer may be late, or never come."""
+    """``payments.ports.Lightning`` for one process of the bank."""
 
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
         self._process = process
+        self._wire = Wire(
+            world, process, "lightning", world.faults.network, lambda: world.node.up, NodeSilent, NodeRefused
+        )
 
     @property
     def name(self) -> str:
@@ -311,42 +310,13 @@ class LightningPort:
     def can(self) -> Capabilities:
         return Capabilities(description_hash=False)
 
-    async def _call(self, what: str, effect: Callable[[], T], patience_s: float = CALL_S) -> T:
-        outside_call(f"lightning.{what}")
-        world = self._world
-        if not self._process.alive:
-            raise Killed
-        answer: asyncio.Future[T] = world.loop.create_future()
-        world.spawn(self._travel(what, effect, answer))
-        try:
-            async with asyncio.timeout(patience_s):
-                return await answer
-        except TimeoutError:
-            raise NodeSilent("no answer in time") from None
-        finally:
-            if not self._process.alive:
-                raise Killed
-
-    async def _travel(self, what: str, effect: Callable[[], T], answer: asyncio.Future[T]) -> None:
-        world = self._world
-        there, back, lost = world.faults.network(what)
-        await asyncio.sleep(there)
-        if not world.node.up or lost == "request":
-            world.trace("lightning", what, "not reached")
-            _give(answer, NodeSilent("the node was not reached"))
-            return
-        result = effect()
-        world.trace("lightning", what, lost, type(result).__name__)
-        await asyncio.sleep(back)
-        _give(answer, NodeSilent("the answer was lost") if lost == "answer" else result)
-
     async def issue(
         self, *, preimage: bytes, amount: Msats | None, description: str, expiry_s: int,
         description_hash: bytes | None = None,
     ) -> Issued:  # fmt: skip
         assert description_hash is None
         msat = amount.n if amount else None
-        return await self._call("issue", lambda: self._world.node.issue(preimage, msat, description, expiry_s))
+        return await self._wire.call("issue", lambda: self._world.node.issue(preimage, msat, description, expiry_s))
 
     async def issue_hold(
         self, *, payment_hash: bytes, amount: Msats | None, description: str, expiry_s: int,
@@ -354,23 +324,23 @@ class LightningPort:
     ) -> Issued:  # fmt: skip
         assert description_hash is None
         msat = amount.n if amount else None
-        return await self._call(
+        return await self._wire.call(
             "issue_hold", lambda: self._world.node.issue_hold(payment_hash, msat, description, expiry_s)
         )
 
     async def settle(self, payment_hash: bytes, preimage: bytes) -> None:
-        said = await self._call("settle", lambda: self._world.node.settle(payment_hash, preimage))
+        said = await self._wire.call("settle", lambda: self._world.node.settle(payment_hash, preimage))
         if said is not None:
             raise said
 
     async def held(self) -> list[bytes]:
-        return await self._call("held", self._world.node.held)
+        return await self._wire.call("held", self._world.node.held)
 
     async def cancel(self, payment_hash: bytes) -> Cancelled | AlreadySettled:
-        return await self._call("cancel", lambda: self._world.node.cancel(payment_hash))
+        return await self._wire.call("cancel", lambda: self._world.node.cancel(payment_hash))
 
     async def incoming(self, payment_hash: bytes) -> Incoming | None:
-        return await self._call("incoming", lambda: self._world.node.incoming(payment_hash))
+        return await self._wire.call("incoming", lambda: self._world.node.incoming(payment_hash))
 
     async def pay(
         self, bolt11: str, *, amount: Msats | None, fee_max: Msats, timeout_s: int, not_after: datetime
@@ -378,7 +348,7 @@ class LightningPort:
         """After a refusal the node's own record is asked, as the adapter does: it alone says whether
         something left."""
         msat = amount.n if amount else None
-        said = await self._call("pay", lambda: self._world.node.pay(bolt11, msat, fee_max.n, not_after))
+        said = await self._wire.call("pay", lambda: self._world.node.pay(bolt11, msat, fee_max.n, not_after))
         if isinstance(said, SaidNo):
             known = await self.outgoing(_hash_of(bolt11))
             if known.state is OutgoingState.UNKNOWN:
@@ -386,10 +356,10 @@ class LightningPort:
         return Accepted()
 
     async def outgoing(self, payment_hash: bytes) -> Outgoing:
-        return await self._call("outgoing", lambda: self._world.node.outgoing(payment_hash))
+        return await self._wire.call("outgoing", lambda: self._world.node.outgoing(payment_hash))
 
     async def quote(self, bolt11: str, amount: Msats | None, timeout_s: int) -> Msats | None:
-        return await self._call("quote", lambda: self._world.faults.quote(), timeout_s + 10)
+        return await self._wire.call("quote", lambda: self._world.faults.quote(), timeout_s + 10)
 
     async def changes(self, cursor: str | None) -> AsyncGenerator[Change, None]:
         world, node = self._world, self._world.node
@@ -401,7 +371,7 @@ class LightningPort:
                 queue.put_nowait(change)
             node.streams.append(queue)
 
-        await self._call("changes", begin)
+        await self._wire.call("changes", begin)
         until = world.loop.time() + STREAM_LIFE_S
         try:
             while True:
@@ -423,30 +393,21 @@ class LightningPort:
         return [Change(bill.said(), str(bill.settle_index)) for bill in self._world.node.settled[place:]]
 
     async def settled_since(self, cursor: str | None) -> list[Change]:
-        return await self._call("settled_since", lambda: self._after(int(cursor or 0)))
+        return await self._wire.call("settled_since", lambda: self._after(int(cursor or 0)))
 
     async def paid_since(self, cursor: str | None) -> Paid:
-        return await self._call("paid_since", lambda: self._world.node.paid_since(int(cursor or 0)))
+        return await self._wire.call("paid_since", lambda: self._world.node.paid_since(int(cursor or 0)))
 
     async def info(self) -> NodeInfo:
         key = b"\x02" + bytes(32)
-        return await self._call("info", lambda: NodeInfo(key, "bcrt", "node", 100, True, "simulated"), 5)
+        return await self._wire.call("info", lambda: NodeInfo(key, "bcrt", "node", 100, True, "simulated"), 5)
 
     async def balance(self) -> Balance:
         much = Msats.from_sats(10**9)
-        return await self._call("balance", lambda: Balance(much, much, Msats(0), Msats(0)))
+        return await self._wire.call("balance", lambda: Balance(much, much, Msats(0), Msats(0)))
 
     async def unfit(self, network: str) -> list[Unfit]:
         return []
-
-
-def _give(answer: asyncio.Future[Any], what: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(what, Exception):
-        answer.set_exception(what)
-    else:
-        answer.set_result(what)
 
 
 def _hash_of(text: str) -> bytes:
