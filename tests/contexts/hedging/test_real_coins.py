@@ -5,26 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
 
 import httpx2
 import pytest
-from pydantic import SecretStr
 from tests.contexts.hedging.conftest import BTC, Hedging, hedge_of
-from tests.contexts.payments.real_chain import Town
+from tests.contexts.payments.real_chain import Town, town_on
 from tests.contexts.phones import Phones
-from tests.contexts.whole import ShiftedClock, Whole
 from tests.real.bitcoind import running_bitcoind
 
-from hazina import app, payments
-from hazina.chain.watcher import Watcher
 from hazina.hedging import Kind, Mode, State
 from hazina.kernel.db import Database
 from hazina.kernel.money import Msats
 from hazina.ledger import BANK
 from hazina.payments import SendInternal
 from hazina.sandbox.real.bitcoind import sats
-from hazina.settings import Bitcoind as BitcoindSettings
 from hazina.settings import Settings
 
 
@@ -33,21 +27,8 @@ async def town(
     db: Database, program_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient
 ) -> AsyncIterator[Town]:
     """A bank with a wallet on a node of its own."""
-    async with running_bitcoind() as node:
-        wallet, clock = f"hazina-{uuid4().hex[:12]}", ShiftedClock()
-        where = BitcoindSettings(url=node.url, user=node.user, password=SecretStr(node.password), wallet=wallet)
-        settings = outside.model_copy(update={"database_url": SecretStr(program_url), "bitcoind": where})
-        bank = app.build(settings, clock=clock, policy=payments.Policy(inline_wait_s=3))
-        await bank.start()
-        try:
-            await bank.prices.refresh()
-            assert bank.chain is not None
-            await bank.chain.refresh_rates()
-            made = Town(Whole(bank, phones, sandbox, clock), node, bank.chain, Watcher(bank.chain.parts), wallet)
-            await made.look()
-            yield made
-        finally:
-            await bank.stop()
+    async with running_bitcoind() as node, town_on(node, program_url, outside, phones, sandbox) as made:
+        yield made
 
 
 @pytest.fixture

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import uuid4
 
+import httpx2
+from pydantic import SecretStr
+from tests.contexts.phones import Phones
 from tests.contexts.whole import Person, ShiftedClock, Whole
 
-from hazina import ledger, payments
+from hazina import app, ledger, payments
 from hazina.chain import Chain
 from hazina.chain.watcher import Watcher
 from hazina.kernel.db import Database
@@ -15,6 +21,8 @@ from hazina.kernel.money import Msats
 from hazina.ledger import BANK
 from hazina.payments import Payments, SendOnchain, Sent
 from hazina.sandbox.real.bitcoind import Bitcoind, sats, until
+from hazina.settings import Bitcoind as BitcoindSettings
+from hazina.settings import Settings
 
 
 @dataclass
@@ -103,3 +111,24 @@ class Town:
         assert (
             sats(has["trusted"]) + sats(has["untrusted_pending"]) == -await self.own(BANK.ONCHAIN_BTC) - leaving + dust
         )
+
+
+@asynccontextmanager
+async def town_on(
+    node: Bitcoind, db_url: str, outside: Settings, phones: Phones, sandbox: httpx2.AsyncClient
+) -> AsyncIterator[Town]:
+    """A bank with a wallet of its own on the node."""
+    wallet, clock = f"hazina-{uuid4().hex[:12]}", ShiftedClock()
+    where = BitcoindSettings(url=node.url, user=node.user, password=SecretStr(node.password), wallet=wallet)
+    settings = outside.model_copy(update={"database_url": SecretStr(db_url), "bitcoind": where})
+    bank = app.build(settings, clock=clock, policy=payments.Policy(inline_wait_s=3))
+    await bank.start()
+    try:
+        await bank.prices.refresh()
+        assert bank.chain is not None
+        await bank.chain.refresh_rates()
+        made = Town(Whole(bank, phones, sandbox, clock), node, bank.chain, Watcher(bank.chain.parts), wallet)
+        await made.look()
+        yield made
+    finally:
+        await bank.stop()

@@ -6,25 +6,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import uuid4
 
 import httpx2
 import pytest
-from pydantic import SecretStr
 from tests.contexts.payments.dollars import Has, has, rate
-from tests.contexts.payments.real_chain import Town
+from tests.contexts.payments.real_chain import Town, town_on
 from tests.contexts.phones import Phones
-from tests.contexts.whole import Person, ShiftedClock, Whole
+from tests.contexts.whole import Person
 from tests.real.bitcoind import running_bitcoind
 
-from hazina import app, payments
-from hazina.chain.watcher import Watcher
 from hazina.kernel.db import Database
 from hazina.kernel.money import Cents, Msats
 from hazina.ledger import BANK
 from hazina.payments import SendOnchain
 from hazina.sandbox.real.bitcoind import Bitcoind
-from hazina.settings import Bitcoind as BitcoindSettings
 from hazina.settings import Settings
 
 LATE = timedelta(minutes=31)
@@ -43,18 +38,8 @@ async def town(
 ) -> AsyncIterator[Town]:
     """A bank with a wallet of its own on the node."""
     await node.mine(1)
-    wallet, clock = f"hazina-{uuid4().hex[:12]}", ShiftedClock()
-    where = BitcoindSettings(url=node.url, user=node.user, password=SecretStr(node.password), wallet=wallet)
-    settings = outside.model_copy(update={"database_url": SecretStr(program_url), "bitcoind": where})
-    bank = app.build(settings, clock=clock, policy=payments.Policy(inline_wait_s=3))
-    await bank.start()
-    await bank.prices.refresh()
-    assert bank.chain is not None
-    await bank.chain.refresh_rates()
-    made = Town(Whole(bank, phones, sandbox, clock), node, bank.chain, Watcher(bank.chain.parts), wallet)
-    await made.look()
-    yield made
-    await bank.stop()
+    async with town_on(node, program_url, outside, phones, sandbox) as made:
+        yield made
 
 
 @pytest.fixture
